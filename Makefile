@@ -1,0 +1,99 @@
+# Each target makes $(VENV) with what it needs by itself; a stamp file keeps re-runs quick.
+#   make install   the package and all its extras       make demo    federated training on this machine
+#   make test      every test and doctest               make lint    formatting, lint rules, types
+#   make bench     the benchmarks                       make docs    the documentation, in site/
+
+.POSIX:
+.SUFFIXES:
+
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+PIP_INSTALL = $(PIP) install --quiet --no-warn-conflicts --constraint constraints.txt
+PYTEST = $(BIN)/python -m pytest
+DEMO_OUT = demo-output
+SOURCES = src tests benchmarks scripts
+
+.PHONY: all install demo test test-quick test-slow doctest coverage lint format size bench docs constraints build clean distclean
+
+all: install
+
+# --- environments ------------------------------------------------------------------------------------
+
+install: $(VENV)/.stamp-install
+
+# torch goes first and alone: a bare range, resolved with the rest, may bring gigabytes of CUDA packages.
+$(VENV)/.stamp-install: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) torch
+	$(PIP_INSTALL) --editable '.[all]'
+	@touch $@
+
+# torchvision only reads data sets in a few tests, which are skipped without it. The release that works
+# beside our torch asks for an older one, hence --no-deps, and comes after everything else.
+$(VENV)/.stamp-dev: $(VENV)/.stamp-install
+	$(PIP_INSTALL) --editable '.[all,dev]'
+	$(PIP_INSTALL) --no-deps torchvision || echo "torchvision has no build for this Python: its tests will be skipped"
+	@touch $@
+
+$(VENV)/.stamp-docs: $(VENV)/.stamp-install
+	$(PIP_INSTALL) --editable '.[docs]'
+	@touch $@
+
+# --- the main jobs -----------------------------------------------------------------------------------
+
+demo: $(VENV)/.stamp-install
+	$(BIN)/syft demo --out $(DEMO_OUT)
+
+bench: $(VENV)/.stamp-install
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.stamp-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
+
+# --- checks ------------------------------------------------------------------------------------------
+
+test: test-quick test-slow doctest
+
+test-quick: $(VENV)/.stamp-dev
+	$(PYTEST) -m "not slow" tests
+
+doctest: $(VENV)/.stamp-dev
+	$(PYTEST) --doctest-modules src/syft
+
+# pytest's status 5 means that it found no test, which is fine while nothing is marked slow.
+test-slow: $(VENV)/.stamp-dev
+	$(PYTEST) -m slow tests || test $$? -eq 5
+
+coverage: $(VENV)/.stamp-dev
+	$(PYTEST) --cov --cov-report=term --doctest-modules src/syft tests
+
+lint: $(VENV)/.stamp-dev
+	$(BIN)/python -m ruff format --check $(SOURCES)
+	$(BIN)/python -m ruff check $(SOURCES)
+	$(BIN)/python -m mypy
+	$(BIN)/python -m tests.architecture.size
+
+format: $(VENV)/.stamp-dev
+	$(BIN)/python -m ruff format $(SOURCES)
+	$(BIN)/python -m ruff check --fix $(SOURCES)
+
+size: $(VENV)/.stamp-dev
+	$(BIN)/python -m tests.architecture.size
+
+# --- upkeep ------------------------------------------------------------------------------------------
+
+constraints: $(VENV)/.stamp-dev $(VENV)/.stamp-docs
+	$(BIN)/python scripts/pin.py
+
+build: $(VENV)/.stamp-dev
+	$(BIN)/python -m build
+
+clean:
+	rm -rf build dist site $(DEMO_OUT) .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests benchmarks scripts -type d -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,35 @@
+"""One line of the result table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A measured value beside what it should be.
+
+    Attributes:
+        name: What was measured.
+        value: The measured value.
+        unit: Its unit; `x` for a ratio.
+        target: The largest value that meets the target, or `None` for a row that only informs.
+        reference: The same figure of PySyft 0.2.4, as published.
+        spread: How far the samples lie apart.
+        note: What a reader needs to judge the value.
+        samples: Further figures for the JSON file.
+    """
+
+    name: str
+    value: float
+    unit: str
+    target: float | None = None
+    reference: str = ""
+    spread: str = ""
+    note: str = ""
+    samples: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the value is within the target; `None` where there is no target."""
+        return None if self.target is None else self.value <= self.target

@@ -1,0 +1,26 @@
+"""The benchmarks by name, in the order of the table."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import syft as sy
+from benchmarks import cnn_step, equality, four_points, import_time, leaks, plain_torch, remote_add
+from benchmarks.row import Row
+
+
+class Benchmark(Protocol):
+    """A measurement: with the hooked torch it returns its rows; `quick` takes fewer samples."""
+
+    def __call__(self, hook: sy.TorchHook, *, quick: bool) -> list[Row]: ...
+
+
+SUITE: dict[str, Benchmark] = {
+    "cnn_step": cnn_step.run,
+    "four_points": four_points.run,
+    "remote_add": remote_add.run,
+    "plain_torch": plain_torch.run,
+    "import_time": import_time.run,
+    "leaks": leaks.run,
+    "equality": equality.run,
+}

@@ -1,0 +1,67 @@
+"""syft: deep learning on data that stays where it is.
+
+Everything that can be reached from here through ``__all__`` is public.
+"""
+
+from __future__ import annotations
+
+from typing import Any as _Any
+
+from syft import exceptions, serde, version
+from syft._legacy import install as _install_legacy_paths
+from syft.core.ids import ID_PROVIDER
+from syft.core.session import SESSION as _SESSION
+from syft.federated.dataset import BaseDataset, PointerDataset
+from syft.federated.federate import FederatedDataset
+from syft.federated.loader import FederatedDataLoader
+from syft.federated.trainer import FederatedTrainer
+from syft.sandbox import create_sandbox, make_hook
+from syft.tensors.abstract import AbstractTensor
+from syft.tensors.logging import LoggingTensor
+from syft.tensors.multi_pointer import MultiPointerTensor, combine_pointers
+from syft.tensors.pointer import PointerTensor
+from syft.tensors.private import PrivateTensor
+from syft.torch_hook import TorchHook
+from syft.version import __version__
+from syft.workers.virtual import VirtualWorker
+
+_install_legacy_paths()
+
+__all__ = [
+    "ID_PROVIDER",
+    "AbstractTensor",
+    "BaseDataset",
+    "FederatedDataLoader",
+    "FederatedDataset",
+    "FederatedTrainer",
+    "LoggingTensor",
+    "MultiPointerTensor",
+    "PointerDataset",
+    "PointerTensor",
+    "PrivateTensor",
+    "TorchHook",
+    "VirtualWorker",
+    "__version__",
+    "combine_pointers",
+    "create_sandbox",
+    "exceptions",
+    "framework",
+    "hook",
+    "local_worker",
+    "make_hook",
+    "serde",
+    "torch",
+    "version",
+]
+
+
+def __getattr__(name: str) -> _Any:
+    # 0.2.4's names for what exists only once torch is hooked.
+    hook = _SESSION.hook
+    if name == "local_worker":
+        return _SESSION.local_worker
+    if name == "hook":
+        return make_hook if hook is None else hook
+    if name in ("torch", "framework"):
+        return None if hook is None else hook.framework
+    raise AttributeError(f"module 'syft' has no attribute {name!r}")

@@ -1,0 +1,57 @@
+"""Old import paths, one line each: the only place that knows 0.2.4's module tree."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+ALIASES = {
+    "syft.federated.floptimizer": "syft.federated.optimizers",
+    "syft.federated.utils": "syft.federated.fl_utils",
+    "syft.frameworks.torch.fl": "syft.federated",
+    "syft.frameworks.torch.fl.dataset": "syft.federated.federate",
+    "syft.frameworks.torch.fl.loader": "syft.federated.loader",
+    "syft.frameworks.torch.fl.utils": "syft.federated.fl_utils",
+    "syft.frameworks.torch.tensors.decorators.logging": "syft.tensors.logging",
+    "syft.frameworks.torch.tensors.interpreters.private": "syft.tensors.private",
+    "syft.generic.frameworks.hook.hook_args": "syft.tensors.hook_args",
+    "syft.generic.frameworks.overload": "syft.tensors.abstract",
+    "syft.generic.id_provider": "syft.core.ids",
+    "syft.generic.object_storage": "syft.workers.store",
+    "syft.generic.pointers.multi_pointer": "syft.tensors.multi_pointer",
+    "syft.generic.pointers.object_pointer": "syft.tensors.object_pointer",
+    "syft.generic.pointers.pointer_tensor": "syft.tensors.pointer",
+    "syft.generic.tensor": "syft.tensors.abstract",
+    "syft.messaging.message": "syft.core.messages",
+    "syft.serde.msgpack.serde": "syft.serde",
+    "syft.workers.abstract": "syft.workers.base",
+}
+"""Old path → today's module."""
+
+_PARENTS = {name.rsplit(".", up)[0] for name in ALIASES for up in range(1, name.count("."))} - {"syft"}
+
+
+class _LegacyFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Serves an old path as the module it names now, and missing parents as empty packages."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname in ALIASES or fullname in _PARENTS:
+            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__name__ in ALIASES:
+            # Returned from sys.modules, so the old path is the very module of today.
+            sys.modules[module.__name__] = importlib.import_module(ALIASES[module.__name__])
+
+
+def install() -> None:
+    """Make the old paths importable. Real modules always win."""
+    if not any(isinstance(finder, _LegacyFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_LegacyFinder())

@@ -1,0 +1,1 @@
+"""What everything else stands on: ids, the op table and the messages."""

@@ -1,0 +1,246 @@
+"""Every error that syft raises on purpose, in one tree.
+
+* SyftError
+    * UnsupportedOp                     the op is not in the op table, or the type has no rule for it
+    * TensorsNotCollocatedException     the operands of one call live in different places
+    * ObjectNotFoundError               a worker does not hold the id
+        * ConsumedPointerError          the pointer was already fetched with ``.get()``
+    * CannotRequestObjectAttribute      a remote attribute cannot be fetched by itself
+    * InvalidTensorForRemoteGet         ``remote_get`` needs a pointer to a pointer
+    * PermissionDenied
+        * GetNotPermittedError          the worker does not reveal the value to this user
+        * SendNotPermittedError         the owner does not let this user send the value
+        * CommandNotPermittedError      the worker refuses to run this command
+    * WorkerNotFoundException           no worker of that id is known here
+    * WorkerConflictError               a worker of that id and another type exists
+    * NotLocalError                     a local value was asked of a tensor that lives elsewhere
+    * NotRemoteError                    something remote was asked of a tensor that lives here
+    * IdNotUniqueError                  an id was handed out before
+    * SerializationError
+        * UnserializableError           the object has no wire form
+        * DecodeError                   the bytes are not a message
+        * CompressionNotFoundException  unknown compression code
+    * RemoteError                       the worker failed with an error that has no local twin
+    * FederatedError                    data, models or settings that cannot be trained or averaged together
+    * CheckpointError                   a checkpoint that cannot be read or does not fit
+    * DependencyError                   an optional package is missing
+    * PlanCommandUnknownError, ResponseSignatureError, InvalidProtocolFileError,
+      UndefinedProtocolTypeError, UndefinedProtocolTypePropertyError,
+      PureFrameworkTensorFoundError, RemoteObjectFoundError
+                                        names that 0.2 code may import; syft does not raise the last six
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SyftError(Exception):
+    """Base class: ``except SyftError`` catches all that syft raises on purpose."""
+
+
+class UnsupportedOp(SyftError, NotImplementedError):
+    """The op is not in the op table, or the tensor type has no rule for it.
+
+    Never a ``TypeError``: torch turns a ``TypeError`` inside ``+`` into ``NotImplemented`` and the
+    message is lost.
+    """
+
+
+class TensorsNotCollocatedException(SyftError):
+    """The operands of one call live in different places.
+
+    Attributes:
+        tensor_a: the first operand.
+        tensor_b: the operand that lives elsewhere.
+    """
+
+    def __init__(self, tensor_a: Any, tensor_b: Any, attr: str = "a method") -> None:
+        self.tensor_a, self.tensor_b = tensor_a, tensor_b
+        there_a, there_b = _place(tensor_a), _place(tensor_b)
+        if there_a and there_b:
+            where = f"one lives on {there_a!r}, the other on {there_b!r}. Move one of them with .move({there_a})"
+        else:
+            first_is_remote = bool(there_a)
+            place = there_a or there_b
+            which = "first is remote" if first_is_remote else "second is remote"
+            where = f"the {which} (on {place!r}) and the other is local. Send it there first with .send({place})"
+        super().__init__(f"You tried to call {attr} involving two tensors in different places: {where}.")
+
+
+def _place(tensor: Any) -> str | None:
+    location = getattr(tensor, "location", None)
+    return None if location is None else str(getattr(location, "id", location))
+
+
+class ObjectNotFoundError(SyftError, LookupError):
+    """A worker does not hold an object of that id.
+
+    Attributes:
+        obj_id: the id asked for.
+        worker: the worker that was asked, or its id.
+    """
+
+    def __init__(self, obj_id: Any, worker: Any = None, message: str | None = None) -> None:
+        self.obj_id, self.worker = obj_id, worker
+        name = getattr(worker, "id", worker)
+        super().__init__(
+            message
+            or f'Object "{obj_id}" not found on worker!!! Worker {name!r} does not hold it: it was fetched with '
+            f".get(), deleted with its last pointer, or never sent. Look at {name}._objects for what is there."
+        )
+
+
+class ConsumedPointerError(ObjectNotFoundError, AttributeError):
+    """The pointer was already fetched with ``.get()``; nothing remote stands behind it any more."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            None,
+            None,
+            f"This tensor was a pointer and its object was already fetched or moved away ({what}). "
+            "Use the tensor that .get() returned, or peek with .copy().get() next time.",
+        )
+
+
+class CannotRequestObjectAttribute(SyftError):
+    """A remote attribute cannot be fetched by itself."""
+
+
+class InvalidTensorForRemoteGet(SyftError):
+    """``remote_get`` was called on something that is not a pointer to a pointer."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+        super().__init__(
+            f"remote_get() shortens a pointer to a pointer, and {tensor!r} is not one. "
+            "Send a pointer with .send(worker) first, or fetch this tensor with .get()."
+        )
+
+
+class PermissionDenied(SyftError, PermissionError):
+    """Somebody asked for what the owner of the data did not allow."""
+
+
+class GetNotPermittedError(PermissionDenied):
+    """The worker does not reveal this value to this user."""
+
+
+class SendNotPermittedError(PermissionDenied):
+    """The owner does not let this user send this value."""
+
+
+class CommandNotPermittedError(PermissionDenied):
+    """The worker refuses to run this command."""
+
+
+class WorkerNotFoundException(SyftError, LookupError):
+    """No worker of that id is known here."""
+
+
+class WorkerConflictError(SyftError, RuntimeError):
+    """A worker of that id and another type exists already."""
+
+
+class NotLocalError(SyftError, RuntimeError):
+    """A local value was asked of a tensor that lives elsewhere."""
+
+
+class NotRemoteError(SyftError, AttributeError):
+    """Something only a remote tensor can do was asked of a tensor that lives here."""
+
+
+class IdNotUniqueError(SyftError, ValueError):
+    """An id was handed out before."""
+
+
+class SerializationError(SyftError, ValueError):
+    """An object could not be turned into bytes or back."""
+
+
+class UnserializableError(SerializationError):
+    """The object has no wire form."""
+
+
+class DecodeError(SerializationError):
+    """The bytes are not a message of this protocol."""
+
+
+class CompressionNotFoundException(SerializationError):
+    """The compression code is unknown."""
+
+
+class RemoteError(SyftError, RuntimeError):
+    """The worker failed with an error that has no local twin.
+
+    Attributes:
+        remote_type: the name of the error's type on the worker.
+    """
+
+    def __init__(self, message: str, remote_type: str = "Exception") -> None:
+        self.remote_type = remote_type
+        super().__init__(message)
+
+
+class FederatedError(SyftError, ValueError):
+    """Data, models or settings that cannot be trained or averaged together."""
+
+
+class CheckpointError(SyftError, ValueError):
+    """A checkpoint that cannot be read, or that does not fit the model."""
+
+
+class DependencyError(SyftError, ImportError):
+    """An optional package is missing."""
+
+    def __init__(self, package: str, pypi_alias: str | None = None) -> None:
+        self.package = package
+        alias = pypi_alias or package
+        super().__init__(f"{package!r} is not installed and this needs it. Install it with: pip install {alias!r}")
+
+
+class PlanCommandUnknownError(SyftError):
+    """The plan command is unknown."""
+
+    def __init__(self, command_name: Any) -> None:
+        super().__init__(f"Command {command_name} is not implemented.")
+
+
+class ResponseSignatureError(SyftError):
+    """Kept for 0.2 code that imports it; replies carry their ids by themselves."""
+
+    def __init__(self, ids_generated: Any = None) -> None:
+        self.ids_generated = ids_generated
+        super().__init__("A reply does not have the announced form.")
+
+    def get_attributes(self) -> dict[str, Any]:
+        """The ids the reply was made of.
+
+        Returns:
+            A dict with the key ``ids_generated``.
+        """
+        return {"ids_generated": self.ids_generated}
+
+
+class InvalidProtocolFileError(SyftError):
+    """Kept for 0.2 code that imports it: the type table is part of the source and cannot be invalid."""
+
+
+class UndefinedProtocolTypeError(SyftError):
+    """Kept for 0.2 code that imports it; see `UnserializableError`."""
+
+
+class UndefinedProtocolTypePropertyError(SyftError):
+    """Kept for 0.2 code that imports it."""
+
+
+class PureFrameworkTensorFoundError(SyftError):
+    """Kept for 0.2 code that imports it: no error is control flow here."""
+
+
+class RemoteObjectFoundError(SyftError):
+    """Kept for 0.2 code that imports it: no error is control flow here."""
+
+    def __init__(self, pointer: Any = None) -> None:
+        self.pointer = pointer
+        super().__init__(f"found a pointer: {pointer!r}")

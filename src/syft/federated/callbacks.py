@@ -1,0 +1,66 @@
+"""What a training tells about itself while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from syft.federated.history import RoundRecord
+from syft.federated.strategies import ClientUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """One step of one client.
+
+    Args:
+        round: the round's number, from 1.
+        client: the client's name.
+        epoch: the pass over its data, from 1.
+        batch: the batch of this pass, from 1.
+        samples: how many samples the batch had.
+        loss: its loss, or None where it was left on the worker (see ``loss_interval``).
+    """
+
+    round: int
+    client: str
+    epoch: int
+    batch: int
+    samples: int
+    loss: float | None
+
+
+class Callback:
+    """Base of all callbacks: write the methods you need, the others do nothing."""
+
+    def on_round_begin(self, round: int, clients: list[str]) -> None:
+        """A round begins.
+
+        Args:
+            round: its number, from 1.
+            clients: the names of those that take part, in the order they train in.
+        """
+
+    def on_batch(self, report: BatchReport) -> None:
+        """A client has trained on one batch.
+
+        Args:
+            report: which one, and its loss where that was fetched.
+        """
+
+    def on_client_end(self, round: int, update: ClientUpdate) -> None:
+        """A client's model has come back and was found sound.
+
+        Args:
+            round: the round's number, from 1.
+            update: the model and the figures of its training; read it, but do not keep it.
+        """
+
+    def on_round_end(self, record: RoundRecord, model: nn.Module) -> None:
+        """The average is made and evaluated; a checkpoint is written after this.
+
+        Args:
+            record: the figures of the round.
+            model: the global model.
+        """

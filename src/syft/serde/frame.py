@@ -1,0 +1,108 @@
+"""The frame of a message: its structure first, the raw memory of its tensors behind it.
+
+    byte 0              compression code: 40 none, 41 LZ4, 42 zlib; all the rest is compressed as one
+    bytes 1-2           ``SY``
+    byte 3              version of the format
+    bytes 4-7           number of buffers
+    bytes 8-15          length of the body
+    from 16             length of each buffer, 8 bytes each
+    then                the body: one msgpack value
+    then each buffer    at the next multiple of 16, with zeros in between; the last one ends the frame
+
+Numbers are unsigned and little-endian. Buffers have no stored offsets, so they can neither overlap nor
+leave holes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from syft.exceptions import DecodeError
+from syft.serde.compression import NO_COMPRESSION, Scheme, apply_no_compression, compress, decompress
+from syft.serde.limits import Limits
+
+MAGIC = b"SY"
+VERSION = 1
+ALIGNMENT = 16  # the size of the widest element, complex128
+
+_HEAD = struct.Struct("<2sBIQ")  # what follows the compression code
+_HEAD_SIZE = 1 + _HEAD.size
+_CODE = bytes((NO_COMPRESSION,))
+_PADS = tuple(bytes(n) for n in range(ALIGNMENT))
+
+
+def join(body: bytes, buffers: Sequence[memoryview], scheme: Scheme) -> bytes:
+    """Put a frame together; each buffer is copied once (twice with compression)."""
+    sizes = [buffer.nbytes for buffer in buffers]
+    table = struct.pack(f"<{len(sizes)}Q", *sizes)
+    parts: list[bytes | memoryview] = [_CODE, _HEAD.pack(MAGIC, VERSION, len(sizes), len(body)), table, body]
+    at = _HEAD_SIZE + len(table) + len(body)
+    for buffer, size in zip(buffers, sizes, strict=True):
+        parts.append(_PADS[-at % ALIGNMENT])
+        parts.append(buffer)
+        at += -at % ALIGNMENT + size
+    if scheme is apply_no_compression:
+        return b"".join(parts)
+    data, code = compress(b"".join(parts[1:]), scheme)
+    return b"".join((bytes((code,)), data))
+
+
+def split(frame: bytes | bytearray | memoryview, limits: Limits) -> tuple[bytes, list[memoryview | None]]:
+    """Take a frame apart into the body and a view of each buffer, copying only the body.
+
+    Raises:
+        DecodeError: this is not exactly one frame of this version within the limits.
+    """
+    try:
+        view = memoryview(frame).cast("B")
+    except TypeError as error:
+        raise DecodeError(f"a message is bytes, not {type(frame).__name__}: {error}") from error
+    if not len(view):
+        raise DecodeError("the message is empty; have it sent again")
+    if len(view) > limits.max_bytes:
+        raise DecodeError(
+            f"the message has {len(view)} bytes and at most {limits.max_bytes} are accepted; "
+            "send it in parts, or raise Limits.max_bytes"
+        )
+    payload = decompress(view[1:], view[0], limits)
+    sizes, start, end = _read_head(payload, limits)
+    body = bytes(payload[start:end])
+    buffers: list[memoryview | None] = []
+    at = end
+    for size in sizes:
+        pad = -(at + 1) % ALIGNMENT
+        if payload[at : at + pad] != _PADS[pad]:
+            raise DecodeError(f"the message has {pad} bytes other than zero between its buffers")
+        at += pad + size
+        buffers.append(payload[at - size : at])
+    return body, buffers
+
+
+def _read_head(payload: memoryview, limits: Limits) -> tuple[tuple[int, ...], int, int]:
+    """The sizes of the buffers, and where the body starts and ends; checked to fill the payload exactly."""
+    if len(payload) < _HEAD.size:
+        raise DecodeError(f"the message is cut off after {len(payload) + 1} bytes; have it sent again")
+    magic, version, count, length = _HEAD.unpack_from(payload)
+    if magic != MAGIC:
+        raise DecodeError(f"the bytes are not a message: they begin with {bytes(payload[:2])!r} and not {MAGIC!r}")
+    if version != VERSION:
+        raise DecodeError(
+            f"the message has format {version} and this syft reads {VERSION}; use one version on both ends"
+        )
+    if count > limits.max_buffers:
+        raise DecodeError(
+            f"the message has {count} tensors and at most {limits.max_buffers} are accepted; "
+            "send them in parts, or raise Limits.max_buffers"
+        )
+    start = _HEAD.size + 8 * count
+    end = start + length
+    if end > len(payload):
+        raise DecodeError(f"the message declares {end + 1} bytes and more, and has {len(payload) + 1}")
+    sizes: tuple[int, ...] = struct.unpack_from(f"<{count}Q", payload, _HEAD.size)
+    total = end
+    for size in sizes:
+        total += -(total + 1) % ALIGNMENT + size
+    if total != len(payload):
+        raise DecodeError(f"the message declares {total + 1} bytes and has {len(payload) + 1}; have it sent again")
+    return sizes, start, end

@@ -1,0 +1,1 @@
+"""The tensor chain: what users hold, and the links under it."""

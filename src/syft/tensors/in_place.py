@@ -1,0 +1,70 @@
+"""Turning a tensor into a wrapper and back without changing its identity.
+
+Optimizers and RNN modules hold on to parameter objects, so a parameter that is sent must stay the very
+same object: only its class and what stands behind it change.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import torch
+
+from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, is_wrapper
+
+_NoTorchFunction = torch._C.DisableTorchFunctionSubclass
+_EMPTY = torch.empty(0)
+
+
+def become_wrapper(tensor: torch.Tensor, link: SyftTensor) -> Any:
+    """Make this very tensor the wrapper of a link; its local storage and gradient are released.
+
+    Args:
+        tensor: a local tensor or parameter, or a wrapper already.
+        link: what it stands for from now on.
+
+    Returns:
+        The same object.
+    """
+    if not is_wrapper(tensor):
+        kind = type(tensor)
+        is_parameter = kind is torch.nn.Parameter or isinstance(tensor, torch.nn.Parameter)
+        if tensor.grad is not None:
+            tensor.grad = None
+        tensor.data = _EMPTY
+        tensor.__dict__["was_class"] = kind
+        tensor.__class__ = WrappedParameter if is_parameter else Wrapper
+    tensor.child = link  # type: ignore[attr-defined]
+    link.parent = weakref.ref(tensor)  # type: ignore[arg-type]
+    return tensor
+
+
+def become_local(tensor: torch.Tensor, value: torch.Tensor) -> Any:
+    """Undo `become_wrapper`: this very tensor holds ``value`` and its gradient again.
+
+    Args:
+        tensor: a wrapper.
+        value: a local leaf tensor, or another wrapper (of a pointer that was pointed to).
+
+    Returns:
+        The same object.
+    """
+    if is_wrapper(value):
+        return become_wrapper(tensor, value.child)  # type: ignore[attr-defined]
+    state = tensor.__dict__
+    state.pop("child", None)
+    cls = state.pop("was_class", None)
+    with _NoTorchFunction():
+        if cls is not None and tensor.is_leaf:
+            tensor.__class__ = cls
+            grad = value.grad
+            tensor.data = value.detach()
+            if tensor.requires_grad != value.requires_grad:
+                tensor.requires_grad_(value.requires_grad)
+            if grad is not None:
+                tensor.grad = grad
+        else:  # made by wrap(): its empty inside cannot take data, so the insides change places
+            torch._C._swap_tensor_impl(tensor, value)
+            tensor.__class__ = cls or torch.Tensor
+    return tensor

@@ -1,0 +1,407 @@
+"""`PointerTensor`: a tensor that lives elsewhere; every op on it becomes a `Command` to its location."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+
+from syft.core.ids import new_id
+from syft.core.messages import Command, Describe, Description, Fetch, Named, Ref, Relay, Stored
+from syft.core.ops import BY_NAME, Op, Returns
+from syft.core.session import SESSION
+from syft.exceptions import (
+    CannotRequestObjectAttribute,
+    InvalidTensorForRemoteGet,
+    TensorsNotCollocatedException,
+    UnserializableError,
+)
+from syft.tensors.base import Outputs, SyftTensor, apply
+from syft.tensors.object_pointer import ObjectPointer, pointer_text
+
+_is_grad_enabled = torch.is_grad_enabled
+_TENSOR, _SELF, _NOTHING = Returns.TENSOR, Returns.SELF, Returns.NOTHING
+
+# What may stand in a command as it is. Everything else would only work while the worker is in this process.
+_PLAIN = frozenset(
+    {
+        int, float, bool, str, complex, bytes, type(None), type(Ellipsis), range,
+        torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size,
+    }
+)  # fmt: skip
+
+
+class PointerTensor(ObjectPointer, SyftTensor):
+    """Stands for one tensor on one worker.
+
+    Args:
+        location: the worker that holds the tensor.
+        id_at_location: the tensor's id there.
+        owner: the worker this pointer belongs to; the local worker when None.
+        id: the pointer's own id; drawn on first use when None.
+        garbage_collect_data: delete the remote tensor when this pointer dies.
+        shape: the remote shape, if known.
+        point_to_attr: attribute path below the tensor, such as ``"grad"``.
+        tags: words the tensor was tagged with.
+        description: its description.
+    """
+
+    precedence = 1
+    _info: Description | None = None
+    _shape: torch.Size | None = None
+    _grad_info: Description | None = None
+    _grad_seen: int = -1
+
+    def __init__(
+        self,
+        location: Any = None,
+        id_at_location: Any = None,
+        owner: Any = None,
+        id: Any = None,
+        garbage_collect_data: bool = True,
+        shape: Any = None,
+        point_to_attr: str | tuple[str, ...] | None = None,
+        tags: Any = None,
+        description: str | None = None,
+    ) -> None:
+        ObjectPointer.__init__(
+            self, location, id_at_location, owner, id, garbage_collect_data, tags, description, point_to_attr
+        )
+        if shape is not None:
+            self._shape = torch.Size(shape)
+
+    @classmethod
+    def default(cls, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Send the op to where the operands are.
+
+        Args:
+            op: what to run.
+            args: links and plain values; at least one is a pointer.
+            kwargs: likewise.
+
+        Returns:
+            A pointer to the result; `Outputs` of pointers for several results; plain values as they are.
+
+        Raises:
+            TensorsNotCollocatedException: an operand lives elsewhere; nothing is sent and nothing is lost.
+        """
+        pointer: Any = None
+        refs: Any = []
+        out = kwargs.get("out") if kwargs else None
+        given_out = out is not None
+        for a in args:
+            kind = type(a)
+            if kind is PointerTensor:
+                if pointer is None:
+                    pointer = a
+                elif a.location is not pointer.location:
+                    break  # the same worker met twice, or an error: worked out below
+                refs.append(a._ref or a.ref)
+            elif kind in _PLAIN:
+                refs.append(a)
+            else:
+                break
+        plain = len(refs) == len(args) and pointer is not None and pointer.location is not None
+        if not plain or (kwargs and not _PLAIN.issuperset(map(type, kwargs.values()))):
+            refs, kwargs, pointer = _operands(op, args, kwargs)
+        refs = tuple(refs)
+        location = pointer.location
+        returns = op.returns
+        if returns is _TENSOR and not given_out:
+            result = new_id()
+            location.post(Command(op.name, refs, kwargs, result, _is_grad_enabled()))
+            return pointer_to(location, result, pointer.owner)
+        if returns is _SELF:
+            target = args[0]
+            if type(target) is not PointerTensor:
+                raise TensorsNotCollocatedException(target, pointer, attr=op.name)
+            location.post(Command(op.name, refs, kwargs, None, _is_grad_enabled()))
+            target.forget_info()
+            return target
+        if returns is _NOTHING or given_out:
+            location.post(Command(op.name, refs, kwargs, None, _is_grad_enabled()))
+            return _out(out)
+        reply = location.request(Command(op.name, refs, kwargs, new_id(), _is_grad_enabled()))
+        return pointer.answer(reply)
+
+    def answer(self, reply: Any) -> Any:
+        """Turn a reply into pointers at this pointer's location.
+
+        Args:
+            reply: `Stored` marks, containers of them, or plain values.
+
+        Returns:
+            Pointers in the place of the marks.
+        """
+        if type(reply) is Stored:
+            return pointer_to(self.location, reply.id, self.owner)
+        if type(reply) is Named:
+            return Outputs([self.answer(r) for r in reply.results], reply.names)
+        if type(reply) in (list, tuple):
+            return Outputs([self.answer(r) for r in reply])
+        return reply
+
+    # --- metadata -----------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> Description:
+        """Shape, dtype and device of the remote tensor, asked for once and kept until it changes."""
+        info = self._info
+        if info is None:
+            self.check_alive()
+            info = self._info = self.location.request(Describe(self.ref))
+        return info
+
+    def point(self, location: Any, id_at_location: Any) -> None:
+        """Point somewhere else from now on."""
+        super().point(location, id_at_location)
+        self._grad_seen = -1
+
+    def forget_info(self) -> None:
+        """The remote tensor changed: ask again when its metadata is next needed."""
+        self._info = self._shape = None
+        self._grad_seen = -1
+        if self._base is not None:
+            self._base.forget_info()
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of the remote tensor; assigning overrides what is remembered."""
+        if self._shape is None:
+            self._shape = torch.Size(self.info.shape)
+        return self._shape
+
+    @shape.setter
+    def shape(self, value: Any) -> None:
+        self._shape = torch.Size(value)
+
+    @property
+    def grad(self) -> PointerTensor | None:
+        """A pointer to the remote gradient, or None if the tensor has none."""
+        location = self.location
+        if location is None:
+            self.check_alive()
+        if self._grad_seen != location.gradients_changed:
+            # An optimizer reads .grad four times a step; the worker is asked once.
+            self._grad_info = location.request(Describe(Ref(self.id_at_location, (*self.path, "grad"))))
+            self._grad_seen = location.gradients_changed
+        if self._grad_info is None:
+            return None
+        pointer = self.attr("grad")
+        pointer._info = self._grad_info
+        return pointer
+
+    @property
+    def data(self) -> PointerTensor:
+        """A pointer to the remote values without their history."""
+        return self.attr("data")
+
+    def attr(self, name: str) -> PointerTensor:
+        """A pointer to an attribute of the remote tensor; it never deletes anything.
+
+        Args:
+            name: ``"grad"``, ``"data"`` or ``"child"``.
+
+        Returns:
+            A pointer printed with ``::name`` and with this pointer's own ids.
+        """
+        self.check_alive()
+        out: PointerTensor = PointerTensor.__new__(PointerTensor)
+        out.location, out.id_at_location, out.owner = self.location, self.id_at_location, self.owner
+        out.path = (*self.path, name)
+        out._base = self
+        return out
+
+    def setattr(self, name: str, value: Any) -> None:
+        """Set an attribute of the remote tensor.
+
+        Args:
+            name: ``"grad"``, ``"data"`` or ``"requires_grad"``.
+            value: a pointer at the same location, or a plain value.
+        """
+        op = BY_NAME.get(f"Tensor.{name}.__set__")
+        if op is None:
+            raise CannotRequestObjectAttribute(
+                f"attribute {name!r} of a remote tensor cannot be set; grad, data and requires_grad can"
+            )
+        apply(op, (self, value), {})
+
+    # --- life cycle ---------------------------------------------------------------------------------
+
+    def get(self, user: Any = None, reason: str = "", deregister_ptr: bool = True) -> Any:
+        """Fetch the tensor; the worker forgets it. On an attribute pointer: fetch a copy of the attribute.
+
+        Args:
+            user: credential, for private tensors.
+            reason: transported for the worker's log.
+            deregister_ptr: accepted for 0.2.4 code, no effect.
+
+        Returns:
+            The tensor (a leaf, with its gradient), or the pointer it was.
+        """
+        if self.path:
+            if "child" in self.path:
+                raise CannotRequestObjectAttribute(f"{self} points into a chain; fetch the whole tensor instead")
+            if user is not None:
+                raise CannotRequestObjectAttribute(f"{self} belongs to a tensor; fetch that with user={user!r}")
+            return PointerTensor.default(BY_NAME["Tensor.clone"], (self,), {}).get()
+        return ObjectPointer.get(self, user, reason)
+
+    def move(self, destination: Any, user: Any = None) -> Self:
+        """Send the tensor to another worker directly; this pointer follows it.
+
+        Args:
+            destination: a worker or its id. Where the tensor already is, nothing happens.
+            user: credential, for private tensors.
+
+        Returns:
+            This pointer.
+        """
+        self.check_alive()
+        destination = SESSION.worker(destination)
+        if destination == self.location:
+            return self
+        if self.path:
+            return PointerTensor.default(BY_NAME["Tensor.clone"], (self,), {}).move(destination, user)
+        self.location.request(Relay((self.id_at_location,), destination.id, (self.id_at_location,), False, user))
+        self.point(destination, self.id_at_location)
+        return self
+
+    def remote_send(self, destination: Any, user: Any = None) -> Self:
+        """Ask the holder to send its tensor on and to keep a pointer to it.
+
+        Returns:
+            This pointer, which is now a pointer to a pointer.
+        """
+        self.check_alive()
+        destination = SESSION.worker(destination)
+        self.location.request(Relay((self.id_at_location,), destination.id, (new_id(),), True, user))
+        return self
+
+    def remote_get(self) -> Self:
+        """Ask the holder, which has a pointer, to fetch what that points to.
+
+        Returns:
+            This pointer, one hop shorter.
+
+        Raises:
+            InvalidTensorForRemoteGet: the holder has a tensor, not a pointer.
+        """
+        self.check_alive()
+        if not self.location.request(Fetch(self.id_at_location)):
+            raise InvalidTensorForRemoteGet(self)
+        self.forget_info()
+        return self
+
+    def __repr__(self) -> str:
+        shape = self._shape if self._shape is not None else (torch.Size(self._info.shape) if self._info else None)
+        return pointer_text(self, type(self).__name__, "" if shape is None else f"\n\tShape: {shape}")
+
+    def __str__(self) -> str:
+        return self.__repr__()
+
+
+_new_pointer = PointerTensor.__new__
+
+
+def pointer_to(location: Any, id_at_location: Any, owner: Any) -> PointerTensor:
+    """The owning pointer of a fresh remote result, made the cheap way."""
+    out: PointerTensor = _new_pointer(PointerTensor)
+    out.location = location
+    out.id_at_location = id_at_location
+    out.owner = owner
+    out.gc = True
+    return out
+
+
+def _out(out: Any) -> Any:
+    if isinstance(out, PointerTensor):
+        out.forget_info()
+    return Outputs(list(out)) if isinstance(out, (list, tuple)) else out
+
+
+def _operands(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
+    call = _Operands(op)
+    refs = [call.value(a) for a in args]
+    named = {k: call.value(v) for k, v in kwargs.items()}
+    if call.local is not None or call.pointer is None:
+        raise TensorsNotCollocatedException(*call.clash(args), attr=op.name)
+    return refs, named, call.pointer
+
+
+class _Operands:
+    """Turns the operands of one call into what stands in the message, and checks where they are."""
+
+    __slots__ = ("local", "op", "pointer")
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        self.pointer: PointerTensor | None = None
+        self.local: Any = None
+
+    def here(self, pointer: PointerTensor) -> None:
+        """Note the pointer, which must live where the others do."""
+        first = self.pointer
+        if first is None:
+            if pointer.location is None:
+                pointer.check_alive()
+            self.pointer = pointer
+        elif pointer.location is not first.location and pointer.location != first.location:
+            pointer.check_alive()
+            raise TensorsNotCollocatedException(first, pointer, attr=self.op.name)
+
+    def value(self, value: Any) -> Any:
+        """What stands for a value in the command."""
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if kind is PointerTensor:
+            self.here(value)
+            return value.ref
+        if kind is list or kind is tuple:
+            return kind([self.value(v) for v in value])
+        if kind is slice:
+            return slice(self.value(value.start), self.value(value.stop), self.value(value.step))
+        if kind is dict:
+            return {k: self.value(v) for k, v in value.items()}
+        if isinstance(value, torch.Tensor):
+            if value.dim() == 0:
+                return value.detach().clone()  # a number in all but name
+            self.local = value
+            return None
+        if isinstance(value, ObjectPointer) and value.location == getattr(self.pointer, "location", None):
+            return value.ref
+        if isinstance(value, SyftTensor):
+            self.local = value
+            return None
+        return _scalar(value, self.op)
+
+    def clash(self, args: tuple[Any, ...]) -> tuple[Any, Any]:
+        """The two operands of the error, in the order of the call."""
+        first = args[0] if args else None
+        local = self.local
+        if first is local:
+            return local, self.pointer
+        return self.pointer, local
+
+
+def _scalar(value: Any, op: Op) -> Any:
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "ndim", None) == 0:  # a numpy scalar
+        return item()
+    if isinstance(value, (list, tuple)):  # named tuples and the like
+        return tuple(_scalar(v, op) if type(v) not in _PLAIN else v for v in value)
+    for plain in (bool, int, float, str):
+        if isinstance(value, plain):
+            return plain(value)
+    raise UnserializableError(
+        f"{op.name!r} was called on a remote tensor with a {type(value).__name__}, which cannot be sent to a worker. "
+        "Pass numbers, text, dtypes, or tensors that are already there."
+    )
+
+
+def dangling(pointer: PointerTensor) -> PointerTensor:
+    """A pointer to nothing, for calls that 0.2 programs print the result of."""
+    out = pointer_to(pointer.location, new_id(), pointer.owner)
+    out.gc = False
+    return out

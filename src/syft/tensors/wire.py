@@ -1,0 +1,95 @@
+"""The wire forms of wrappers and pointers.
+
+A pointer that arrives never owns what it points to: owning is said by the message that hands it over. A
+pointer that arrives where it points becomes the object itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from syft.exceptions import DecodeError
+from syft.serde.registry import register
+from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, link_of, unwrap, wrap
+from syft.tensors.multi_pointer import MultiPointerTensor
+from syft.tensors.object_pointer import ObjectPointer
+from syft.tensors.pointer import PointerTensor
+
+
+class UnknownLocation:
+    """Where a pointer of a decoded message points when nobody says which workers there are.
+
+    Args:
+        id: the worker's id.
+    """
+
+    client = None
+
+    def __init__(self, id: Any) -> None:
+        self.id = id
+
+
+def _pointer_fields(pointer: ObjectPointer) -> Any:
+    location = getattr(pointer.location, "id", None)
+    tags = None if pointer.tags is None else frozenset(pointer.tags)
+    return location, pointer.id_at_location, pointer.id, pointer.path, tags, pointer.description
+
+
+def _place(location: Any, context: Any) -> Any:
+    if context is None:
+        return UnknownLocation(location)
+    return context.get_worker(location, fail_hard=True)
+
+
+def _pointer_from(cls: type[ObjectPointer]) -> Any:
+    def from_wire(data: Any, context: Any) -> Any:
+        location, id_at_location, id, path, tags, description = data
+        if not (isinstance(path, tuple) and all(isinstance(p, str) for p in path)):
+            raise DecodeError("the attribute path of a pointer is a tuple of words")
+        if context is not None and context.id == location and not path:
+            return context.get_obj(id_at_location)
+        return cls(
+            _place(location, context),
+            id_at_location,
+            context,
+            id,
+            garbage_collect_data=False,
+            point_to_attr=path or None,
+            tags=tags,
+            description=description,
+        )
+
+    return from_wire
+
+
+def register_pointer(cls: type[ObjectPointer], tag: str) -> None:
+    """Give a kind of pointer a wire form.
+
+    Args:
+        cls: the pointer class; its constructor takes `ObjectPointer`'s arguments.
+        tag: its name on the wire.
+    """
+    register(cls, tag, _pointer_fields, _pointer_from(cls))
+
+
+def _wrapper_from(data: Any, context: Any) -> Any:
+    link = unwrap(data)
+    if isinstance(link, SyftTensor):
+        return wrap(link)
+    if isinstance(link, torch.Tensor):  # a pointer that came home
+        return link
+    raise DecodeError(f"a wrapper stands over a syft tensor, not over {type(link).__name__}")
+
+
+def _multi_from(data: Any, context: Any) -> MultiPointerTensor:
+    id, children = data
+    return MultiPointerTensor(context, id, children=children)
+
+
+register(Wrapper, "syft.wrapper", link_of, _wrapper_from)
+register(WrappedParameter, "syft.parameter", link_of, _wrapper_from)
+register_pointer(PointerTensor, "syft.pointer")
+register_pointer(ObjectPointer, "syft.object_pointer")
+register(MultiPointerTensor, "syft.multi_pointer", lambda m: (m._id, list(m.child.values())), _multi_from)

@@ -1,0 +1,249 @@
+"""What a worker does with a message: message in, answer out. No sockets, threads or clocks here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from syft.core import messages as m
+from syft.core.ids import new_id
+from syft.core.naming import names_of, set_identity, set_names
+from syft.core.ops import Returns, op_named
+from syft.exceptions import CommandNotPermittedError, GetNotPermittedError
+from syft.tensors.base import is_wrapper, link_of, names_of_results
+from syft.tensors.object_pointer import ObjectPointer
+from syft.tensors.pointer import PointerTensor
+from syft.tensors.verbs import allow, description_of
+from syft.workers.policy import GUARDED, Policy
+from syft.workers.store import ObjectStore
+
+_REF = m.Ref
+_TENSOR = Returns.TENSOR
+
+
+class Executor:
+    """Runs messages on a store.
+
+    Args:
+        store: the objects.
+        policy: who may do what.
+        peer: finds another worker by id, for messages that send objects on.
+        worker: whom the stored objects belong to.
+    """
+
+    def __init__(self, store: ObjectStore, policy: Policy, peer: Callable[[m.ObjectId], Any], worker: Any) -> None:
+        self.store, self.policy, self.peer, self.worker = store, policy, peer, worker
+        self._handlers: dict[type, Callable[[Any], Any]] = {
+            m.Command: self._command,
+            m.Put: self._put,
+            m.Take: self._take,
+            m.Forget: self._forget,
+            m.Describe: self._describe,
+            m.IsNone: self._is_none,
+            m.Search: self._search,
+            m.Relay: self._relay,
+            m.Fetch: self._fetch,
+            m.Tag: self._tag,
+            m.Call: self._call,
+        }
+
+    def handle(self, message: Any) -> Any:
+        """Do what the message says.
+
+        Args:
+            message: one of `syft.core.messages`.
+
+        Returns:
+            The answer: None, a plain value, or a `Stored`, `Named`, `Description`, `Found` …
+
+        Raises:
+            CommandNotPermittedError: this is not a message a worker takes.
+            Exception: whatever the op itself raises; it is the answer.
+        """
+        try:
+            handler = self._handlers[type(message)]
+        except KeyError:
+            raise CommandNotPermittedError(f"a worker takes no {type(message).__name__} messages") from None
+        return handler(message)
+
+    # --- ops ----------------------------------------------------------------------------------------
+
+    def _command(self, message: m.Command) -> Any:
+        op = op_named(message.op)
+        objects = self.store.objects
+        args = []
+        for a in message.args:
+            if type(a) is _REF and not a.path and a.id in objects:
+                args.append(objects[a.id])
+            else:
+                args.append(self._value(a))
+        kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
+        if op.key in GUARDED:
+            self.policy.check(op, args, kwargs)
+        if torch.is_grad_enabled() is message.grad_enabled:
+            out = op.fn(*args, **kwargs)
+        else:
+            with torch.set_grad_enabled(message.grad_enabled):
+                out = op.fn(*args, **kwargs)
+        if message.result is None:
+            return None
+        if isinstance(out, torch.Tensor):
+            objects[message.result] = out
+            return None if op.returns is _TENSOR else m.Stored(message.result)
+        return self._keep(out, message.result)
+
+    def _keep(self, out: Any, result: m.ObjectId | None) -> Any:
+        """Keep the tensors of a result and say where they are; plain values answer for themselves."""
+        if isinstance(out, torch.Tensor):
+            id = new_id() if result is None else result
+            self.store.put(id, out)
+            return m.Stored(id)
+        if type(out) in (list, tuple):
+            return type(out)([self._keep(o, None) for o in out])
+        if isinstance(out, tuple) and not isinstance(out, torch.Size):
+            return m.Named(names_of_results(out), tuple([self._keep(o, None) for o in out]))
+        return out
+
+    def _value(self, value: Any) -> Any:
+        """The object that stands behind a `Ref`, in whatever container it came."""
+        kind = type(value)
+        if kind is _REF:
+            obj = self.store.get(value.id)
+            return self._attribute(obj, value.path) if value.path else obj
+        if kind is list or kind is tuple:
+            return kind([self._value(v) for v in value])
+        if kind is dict:
+            return {k: self._value(v) for k, v in value.items()}
+        if kind is slice:
+            return slice(self._value(value.start), self._value(value.stop), self._value(value.step))
+        return value
+
+    def _attribute(self, obj: Any, path: tuple[str, ...]) -> Any:
+        for name in path:
+            read = _ATTRIBUTES.get(name)
+            if read is None:
+                allowed = ", ".join(sorted(_ATTRIBUTES))
+                raise CommandNotPermittedError(f"attribute {name!r} cannot be reached remotely; these can: {allowed}")
+            obj = read(obj)
+        return obj
+
+    def _call(self, message: m.Call) -> Any:
+        target = self.store.get(message.target.id)
+        offered: frozenset[str] = getattr(type(target), "remote_methods", frozenset())
+        if message.method not in offered:
+            raise CommandNotPermittedError(
+                f"{type(target).__name__} offers no remote method {message.method!r}; it offers {sorted(offered)}"
+            )
+        method = _bound_methods(target, offered)[message.method]
+        out = method(*self._value(message.args), **self._value(message.kwargs))
+        return self._keep(out, message.result)
+
+    # --- objects ------------------------------------------------------------------------------------
+
+    def _put(self, message: m.Put) -> None:
+        for id, obj in message.objects:
+            self.store.put(id, self.policy.place(obj))
+            if message.owning and is_wrapper(obj) and isinstance(link := link_of(obj), PointerTensor):
+                link.gc = True
+
+    def _take(self, message: m.Take) -> list[Any]:
+        objects = [self.store.get(ref.id) for ref in message.refs]
+        for obj in objects:
+            if is_wrapper(obj) and not allow(obj, message.user):
+                raise GetNotPermittedError(
+                    f"user {message.user!r} may not see this object of {self.worker.id!r}; it stays where it is. "
+                    "Fetch it as an allowed user with .get(user=...)"
+                )
+        if not message.keep:
+            for obj in objects:
+                _let_go(obj)
+            self.store.discard([ref.id for ref in message.refs])
+        return objects
+
+    def _forget(self, message: m.Forget) -> None:
+        self.store.discard(message.ids)
+
+    def _relay(self, message: m.Relay) -> None:
+        objects = self._take(m.Take(tuple(m.Ref(i) for i in message.ids), message.user, keep=True))
+        if message.destination == self.worker.id and not message.leave_pointer:
+            return
+        destination = self.peer(message.destination)
+        for obj in objects:
+            _let_go(obj)
+        destination.request(m.Put(tuple(zip(message.as_ids, objects, strict=True)), message.user, owning=True))
+        self.store.discard(message.ids)
+        if message.leave_pointer:
+            for id, far, obj in zip(message.ids, message.as_ids, objects, strict=True):
+                pointer = PointerTensor(destination, far, self.worker, shape=getattr(obj, "shape", None))
+                self.store.put(id, pointer.wrap())
+
+    def _fetch(self, message: m.Fetch) -> bool:
+        obj = self.store.get(message.id)
+        if not (is_wrapper(obj) and isinstance(link_of(obj), PointerTensor)):
+            return False
+        fetched = link_of(obj).get()
+        set_identity(fetched, message.id, self.worker)
+        self.store.put(message.id, fetched)
+        return True
+
+    def _tag(self, message: m.Tag) -> None:
+        set_names(self.store.get(message.id), message.tags, message.description)
+
+    # --- questions ----------------------------------------------------------------------------------
+
+    def _describe(self, message: m.Describe) -> m.Description | None:
+        obj = self._value(message.ref)
+        if obj is None:
+            return None
+        if is_wrapper(obj):
+            link = link_of(obj)
+            if isinstance(link, PointerTensor):
+                return link.info
+            shape = tuple(obj.shape)
+            return m.Description(shape, torch.float32, torch.device("cpu"), torch.strided, None, False, True)
+        if not isinstance(obj, torch.Tensor):
+            raise CommandNotPermittedError(f"object {message.ref.id} is a {type(obj).__name__}, not a tensor")
+        return description_of(obj)
+
+    def _is_none(self, message: m.IsNone) -> bool:
+        if message.ref.id not in self.store.objects:
+            return True
+        return self._value(message.ref) is None
+
+    def _search(self, message: m.Search) -> list[m.Found]:
+        found = []
+        for id, obj in self.store.search(message.query):
+            tags, description = names_of(obj)
+            shape = tuple(obj.shape) if isinstance(obj, torch.Tensor) else None
+            kind = "tensor" if isinstance(obj, torch.Tensor) else getattr(type(obj), "remote_kind", "object")
+            found.append(m.Found(id, kind, tuple(tags), description, shape))
+        return found
+
+
+def _bound_methods(target: Any, offered: frozenset[str]) -> dict[str, Callable[..., Any]]:
+    return {name: getattr(target, name) for name in sorted(offered)}
+
+
+def _let_go(obj: Any) -> None:
+    # The object leaves this worker: a pointer that goes with it must not delete what it points to.
+    if is_wrapper(obj) and isinstance(link := link_of(obj), ObjectPointer):
+        link.gc = False
+
+
+def _child(obj: Any) -> Any:
+    if not is_wrapper(obj):
+        raise CommandNotPermittedError("only a wrapped tensor has a child")
+    link = link_of(obj)
+    if not getattr(type(link), "reveals_child", True):
+        raise GetNotPermittedError(f"the inside of a {type(link).__name__} cannot be reached from outside")
+    child = link.child
+    return child.wrap() if hasattr(type(child), "wrap") else child
+
+
+_ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
+    "grad": lambda obj: obj.grad,
+    "data": lambda obj: obj.data,
+    "child": _child,
+}

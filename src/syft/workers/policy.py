@@ -1,0 +1,56 @@
+"""What a worker allows: limits on results, where tensors live, whose code it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from syft.core.ops import Op
+from syft.exceptions import CommandNotPermittedError
+from syft.tensors.base import SyftTensor, is_wrapper
+
+GUARDED = frozenset({"set_"})
+"""Keys of the ops whose arguments a policy looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of one worker.
+
+    Attributes:
+        device: where received tensors are kept; None keeps them where they come from.
+        torchscript: whether TorchScript objects of a client may be received and called. Their code can read
+            files, so a worker that serves strangers says no.
+    """
+
+    device: torch.device | None = None
+    torchscript: bool = True
+
+    def check(self, op: Op, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Refuse what an allowed op must still not do.
+
+        Raises:
+            CommandNotPermittedError: the arguments would reach beyond the stored objects.
+        """
+        if op.key == "set_" and not (len(args) == 2 and not kwargs and isinstance(args[1], torch.Tensor)):
+            raise CommandNotPermittedError("set_ takes one tensor at the same worker, not storages or offsets")
+
+    def place(self, obj: Any) -> Any:
+        """The object on the worker's device.
+
+        Args:
+            obj: what was received.
+
+        Returns:
+            The object, or its copy on the device.
+        """
+        if self.device is None or not isinstance(obj, torch.Tensor) or is_wrapper(obj) or isinstance(obj, SyftTensor):
+            return obj
+        if obj.device == self.device:
+            return obj
+        moved = obj.detach().to(self.device).requires_grad_(obj.requires_grad)
+        if obj.grad is not None:
+            moved.grad = obj.grad.to(self.device)
+        return torch.nn.Parameter(moved, obj.requires_grad) if isinstance(obj, torch.nn.Parameter) else moved

@@ -1,0 +1,1 @@
+"""Torch's own operator test database, run through pointers."""

@@ -1,0 +1,2 @@
+import syft as sy
+print(sy.version.__version__)
