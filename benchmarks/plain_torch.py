@@ -49,7 +49,7 @@ print(json.dumps(best))
 
 def run(hook: sy.TorchHook, *, quick: bool) -> list[Row]:
     """Measure every operation in alternating processes; the value is the mean ratio over the operations."""
-    rounds, repeats = (2, "20") if quick else (7, "60")
+    rounds, repeats = (2, "20") if quick else (6, "40")
     before, hooked, after = [], [], []
     for _ in range(rounds):
         before.append(run_fresh(CHILD, "stock", repeats))

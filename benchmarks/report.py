@@ -58,9 +58,8 @@ def show(rows: list[Row], console: Console) -> None:
     for heading in ("measured", "value", "quartiles", "target", "", "0.2.4", "note"):
         table.add_column(heading, justify="right" if heading in ("value", "target") else "left", overflow="fold")
     for row in rows:
-        target = "" if row.target is None else f"≤ {row.target:g} {row.unit}"
-        value = f"{row.value:.3g} {row.unit}"
-        table.add_row(row.name, value, row.spread, target, MARKS[row.met], row.reference, row.note)
+        value = f"{row.value:.4g} {row.unit}"
+        table.add_row(row.name, value, row.spread, row.target_text(), MARKS[row.met], row.reference, row.note)
     console.print(table)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import syft as sy
-from benchmarks import cnn_step, equality, four_points, import_time, leaks, plain_torch, remote_add
+from benchmarks import cnn_step, equality, four_points, import_time, leaks, op_coverage, plain_torch, remote_add
 from benchmarks.row import Row
 
 
@@ -22,5 +22,6 @@ SUITE: dict[str, Benchmark] = {
     "plain_torch": plain_torch.run,
     "import_time": import_time.run,
     "leaks": leaks.run,
+    "op_coverage": op_coverage.run,
     "equality": equality.run,
 }

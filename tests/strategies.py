@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from typing import Any
 
@@ -12,6 +13,11 @@ from hypothesis import strategies as st
 from syft.core import messages as m
 from syft.core.metadata import metadata_of
 from syft.serde import numpy_types, torch_tensors, torch_types
+
+with warnings.catch_warnings():
+    # The first complex32 tensor of a process warns that the dtype is young.
+    warnings.simplefilter("ignore")
+    torch.empty(0, dtype=torch.complex32)
 
 int64s = st.integers(-(2**63), 2**63 - 1)
 wire_ints = st.integers(-(2**63), 2**64 - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ NAMES = ("bob", "alice", "james", "kim")
 
 
 @contextmanager
-def fresh_workers(*, wire: bool = False, names: tuple[str, ...] = NAMES) -> Iterator[list[sy.VirtualWorker]]:
+def fresh_workers(*, wire: bool = False, names: tuple[Any, ...] = NAMES) -> Iterator[list[sy.VirtualWorker]]:
     """Workers that hold nothing; with ``wire`` every message is serialised."""
     hook = sy.TorchHook(torch)
     me = hook.local_worker

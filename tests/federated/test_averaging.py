@@ -77,9 +77,7 @@ def assert_same_state(left: Any, right: Any) -> None:
 
 
 @given(
-    values=st.lists(
-        st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=6
-    ),
+    values=st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=3, max_size=3), min_size=1, max_size=6),
     data=st.data(),
 )
 @settings(max_examples=60, deadline=None)
@@ -105,7 +103,11 @@ def test_each_float_dtype_is_kept_and_summed_wide(dtype: torch.dtype) -> None:
 
 
 def test_weights_are_relative_and_zero_weights_count_for_nothing() -> None:
-    states = {"a": {"w": torch.tensor([1.0])}, "b": {"w": torch.tensor([4.0])}, "c": {"w": torch.tensor([float("nan")])}}
+    states = {
+        "a": {"w": torch.tensor([1.0])},
+        "b": {"w": torch.tensor([4.0])},
+        "c": {"w": torch.tensor([float("nan")])},
+    }
     assert average_state_dicts(states, {"c": 0, "a": 20, "b": 10})["w"].item() == 2.0
     assert average_state_dicts(states, [0.2, 0.1, 0.0])["w"].item() == pytest.approx(2.0)
 
@@ -225,9 +227,7 @@ def test_models_of_different_architecture_are_named() -> None:
 
 
 @pytest.mark.parametrize("same_worker", [True, False])
-def test_remote_models_are_averaged_and_stay_where_they_are(
-    workers: list[sy.VirtualWorker], same_worker: bool
-) -> None:
+def test_remote_models_are_averaged_and_stay_where_they_are(workers: list[sy.VirtualWorker], same_worker: bool) -> None:
     bob, alice = workers[0], workers[0 if same_worker else 1]
     local = [trained_block(0), trained_block(1)]
     want = snapshot(federated_avg([copy.deepcopy(model) for model in local]))

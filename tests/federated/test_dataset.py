@@ -299,6 +299,29 @@ def test_a_data_set_of_pointers_is_not_sent(workers: Workers) -> None:
         dataset.send(alice)
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        {"id": 1},
+        {"id": 1.5, "data": torch.zeros(1), "targets": torch.zeros(1), "tags": [], "description": None},
+        {"id": 1, "data": torch.zeros(1), "targets": torch.zeros(1), "tags": [], "description": 7},
+        {"id": 1, "data": "text", "targets": torch.zeros(4), "tags": [], "description": None},
+        {"id": 1, "data": torch.zeros(2), "targets": torch.zeros(1), "tags": [], "description": None},
+    ],
+)
+def test_what_is_no_data_set_is_not_received(parts: Any) -> None:
+    with pytest.raises(FederatedError):
+        BaseDataset.from_wire(parts, None)
+
+
+def test_pointers_are_not_received_as_fields(workers: Workers) -> None:
+    away = torch.zeros(1).send(workers[0])
+    parts = {"id": 1, "data": away, "targets": away, "tags": [], "description": None}
+    with pytest.raises(FederatedError, match="values, not pointers"):
+        BaseDataset.from_wire(parts, None)
+
+
 # --- FederatedDataset ------------------------------------------------------------------------------------
 
 
@@ -320,6 +343,13 @@ def test_a_federated_data_set_is_looked_up_by_worker(workers: Workers) -> None:
         spread["nobody"]
     del spread.datasets["alice"]
     assert spread.workers == ["bob"]
+
+
+def test_ids_that_are_numbers_are_found_by_their_text_too() -> None:
+    with fresh_workers(names=(7,)) as (seven,):
+        spread = FederatedDataset([BaseDataset(torch.zeros(1).send(seven), torch.zeros(1).send(seven))])
+        assert spread.workers == [7]
+        assert spread["7"] is spread[7] is spread[seven]
 
 
 def test_a_local_part_is_refused(workers: Workers) -> None:

@@ -436,6 +436,21 @@ def test_one_operation_gives_what_stacking_samples_gives(workers: Workers) -> No
     assert fast == slow
 
 
+def test_any_data_set_that_says_where_it_is_can_be_a_part(workers: Workers) -> None:
+    class Squares(torch.utils.data.Dataset[Any]):
+        location = workers[0]
+
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> Any:
+            return torch.tensor([float(index)]).send(self.location), torch.tensor(index**2).send(self.location)
+
+    batches = list(FederatedDataLoader(FederatedDataset([Squares()]), batch_size=2))  # type: ignore[list-item]
+    got = [(data.get().tolist(), target.get().tolist()) for data, target in batches]
+    assert got == [([[0.0], [1.0]], [0, 1]), ([[2.0]], [4])]
+
+
 def test_per_sample_transforms_are_applied_in_batches(workers: Workers) -> None:
     bob = workers[0]
     part = BaseDataset(

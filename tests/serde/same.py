@@ -65,7 +65,7 @@ def _same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 def _bits(t: torch.Tensor) -> bytes:
     whole = t.detach().resolve_conj().resolve_neg().clone(memory_format=torch.contiguous_format).cpu()
-    return bytes(whole.untyped_storage().tolist())
+    return torch.empty(0, dtype=torch.uint8).set_(whole.untyped_storage()).numpy().tobytes()
 
 
 def _grad(t: torch.Tensor) -> torch.Tensor | None:

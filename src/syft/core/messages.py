@@ -21,12 +21,14 @@ class Put:
     """Keep these objects under these ids.
 
     ``user`` is the credential of the sender, for objects that are private. With ``owning``, pointers among
-    the objects own what they point to from now on: it dies with them.
+    the objects own what they point to from now on: it dies with them. With ``giving``, the sender empties
+    its own objects afterwards, so a worker in the same process may keep their memory.
     """
 
     objects: tuple[tuple[ObjectId, Any], ...]
     user: Any = None
     owning: bool = False
+    giving: bool = False
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -6,7 +6,7 @@ itself and found by a tag; the trainer cannot tell and never sees it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +122,9 @@ def check_reiterable(batches: Iterable[Any]) -> None:
     Raises:
         FederatedError: a second pass would find nothing.
     """
-    if iter(batches) is batches:
+    # Not by trying: a DataLoader draws a random number each time it is asked for an iterator. Loaders that
+    # can also be called with next() have a length; what really ends after one pass has none.
+    if isinstance(batches, Iterator) and not hasattr(batches, "__len__"):
         raise FederatedError(
             f"a {type(batches).__name__} can be gone over only once, and every round needs all batches again; "
             "give a list or a loader."

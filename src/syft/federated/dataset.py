@@ -23,10 +23,10 @@ from syft.workers.base import POINTERS
 
 @serializable("dataset")
 class BaseDataset(Dataset[Any]):
-    """Samples and their targets, held here, held by a worker and met as pointers, or secret-shared.
+    """Samples and their targets, held here, or held by a worker and met as pointers.
 
     Args:
-        data: the samples along dimension 0: a tensor (local, remote, encoded) or any sequence.
+        data: the samples along dimension 0: a tensor (local or remote) or any sequence.
         targets: what belongs to them, of the same length and in the same place.
         transform: called on a sample as it is read. A local tensor comes to it as a numpy array and what
             it returns becomes a tensor; a remote one comes as it is, so it must be made of torch functions.
@@ -186,7 +186,7 @@ class BaseDataset(Dataset[Any]):
         )
 
     def get(self) -> Self:
-        """Fetch remote fields, and put shared ones together again, in place; returns the data set.
+        """Fetch remote fields, in place; returns the data set.
 
         Raises:
             NotRemoteError: the fields are here and plain.
@@ -195,25 +195,6 @@ class BaseDataset(Dataset[Any]):
             raise NotRemoteError("this data set is here already: .get() fetches the fields of one that is on a worker")
         self.data = self.data.get()  # one by one: if the second is refused, the first is not lost
         self.targets = self.targets.get()
-        return self
-
-    def fix_precision(self, *args: Any, **kwargs: Any) -> Self:
-        """Encode both fields as fixed-precision tensors, in place; takes what ``Tensor.fix_precision`` takes."""
-        return self._replace(lambda field: field.fix_precision(*args, **kwargs))
-
-    def float_precision(self, *args: Any, **kwargs: Any) -> Self:
-        """Decode both fields, in place."""
-        return self._replace(lambda field: field.float_precision(*args, **kwargs))
-
-    def share(self, *workers: Any, **kwargs: Any) -> Self:
-        """Split both fields into secret shares, in place; takes what ``Tensor.share`` takes."""
-        return self._replace(lambda field: field.share(*workers, **kwargs))
-
-    fix_prec, float_prec = fix_precision, float_precision
-
-    def _replace(self, function: Callable[[Any], Any]) -> Self:
-        # Both are computed before either is set: a failure leaves the data set as it was.
-        self.data, self.targets = function(self.data), function(self.targets)
         return self
 
     def to_wire(self) -> dict[str, Any]:

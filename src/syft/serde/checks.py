@@ -39,10 +39,10 @@ def flag(value: Any) -> bool:
 
 
 def integer(value: Any) -> int:
-    """An int that is no bool."""
-    if type(value) is int:
+    """An int of 64 bits, with sign."""
+    if type(value) is int and -(1 << 63) <= value < 1 << 63:
         return value
-    raise ValueError(f"an int was expected, not {_name(value)}")
+    raise ValueError(f"an int from -2**63 to 2**63 - 1 was expected, not {_shown(value)}")
 
 
 def dimension(value: Any) -> int:

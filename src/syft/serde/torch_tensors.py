@@ -152,7 +152,7 @@ def _filled(memory: memoryview, dtype: torch.dtype, shape: list[int]) -> torch.T
 
 def _coo(source: Source, sizes: Any, indices: Any, values: Any, coalesced: Any) -> torch.Tensor:
     shape = _sparse_shape(sizes, source)
-    parts = _part(indices), _part(values)
+    parts = _indices(indices), _part(values)
     tensor = torch.sparse_coo_tensor(*parts, shape, check_invariants=True)
     return tensor.coalesce() if flag(coalesced) else tensor
 
@@ -161,7 +161,7 @@ def _compressed(
     source: Source, layout: torch.layout, sizes: Any, compressed: Any, plain: Any, values: Any
 ) -> torch.Tensor:
     shape = _sparse_shape(sizes, source)
-    parts = _part(compressed), _part(plain), _part(values)
+    parts = _indices(compressed), _indices(plain), _part(values)
     with _quiet():
         return torch.sparse_compressed_tensor(*parts, shape, layout=layout, check_invariants=True)
 
@@ -179,6 +179,13 @@ def _part(value: Any) -> torch.Tensor:
     if type(value) is not torch.Tensor or value.layout is not torch.strided or value.requires_grad:
         raise ValueError("the parts of a sparse tensor are plain dense tensors")
     return value
+
+
+def _indices(value: Any) -> torch.Tensor:
+    part = _part(value)
+    if part.dtype not in (torch.int64, torch.int32):  # torch would round others
+        raise ValueError(f"the indices of a sparse tensor are int64 or int32, not {part.dtype}")
+    return part
 
 
 def _with_traits(

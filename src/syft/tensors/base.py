@@ -186,8 +186,7 @@ SyftTensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
 _SET_GRAD = BY_NAME["Tensor.grad.__set__"]
-_EMPTY = torch.empty(0)
-_make_subclass = torch.Tensor._make_subclass
+_new_tensor = torch.Tensor.__new__
 
 
 class Wrapper(torch.Tensor):
@@ -342,7 +341,7 @@ def names_of_results(out: tuple[Any, ...]) -> tuple[str, ...]:
 
 def wrap(link: SyftTensor) -> Wrapper:
     """A new wrapper over a link."""
-    out = _make_subclass(Wrapper, _EMPTY)
+    out = _new_tensor(Wrapper)
     out.child = link
     link.parent = weakref.ref(out)
     return out

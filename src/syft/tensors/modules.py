@@ -51,7 +51,7 @@ def send(self: nn.Module, *dest: Any, force_send: bool = False, user: Any = None
     if any(map(is_wrapper, tensors)):
         return move(self, worker, user)
     entries = [metadata_of(t) for t in tensors]
-    worker.request(Put(tuple([(e.id, t) for e, t in zip(entries, tensors, strict=True)]), user))
+    worker.request(Put(tuple([(e.id, t) for e, t in zip(entries, tensors, strict=True)]), user, giving=True))
     me = SESSION.local_worker
     gc = kwargs.get("garbage_collect_data", True)
     for entry, tensor in zip(entries, tensors, strict=True):

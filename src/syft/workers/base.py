@@ -12,6 +12,7 @@ import torch
 from syft.core import messages as m
 from syft.exceptions import ObjectNotFoundError, SyftError, UnserializableError, WorkerConflictError
 from syft.serde.codec import decode, encode
+from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 from syft.workers.executor import Executor
 from syft.workers.failures import to_error, to_failure
@@ -200,7 +201,7 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
 
     def pointer_to(self, hit: m.Found, location: BaseWorker) -> Any:
         """The pointer that stands for a search result."""
-        maker = POINTERS.get(hit.kind, POINTERS["object"])
+        maker = POINTERS.get(hit.kind, _object_pointer)
         return maker(hit, location, self)
 
     def find_or_request(self, tag: Any, location: BaseWorker) -> list[Any]:
@@ -290,6 +291,10 @@ def _tensor_pointer(hit: m.Found, location: Any, owner: Any) -> Any:
         location, hit.id, owner, None, False, hit.shape, tags=hit.tags or None, description=hit.description
     )
     return pointer.wrap()
+
+
+def _object_pointer(hit: m.Found, location: Any, owner: Any) -> Any:
+    return ObjectPointer(location, hit.id, owner, None, False, hit.tags or None, hit.description)
 
 
 POINTERS: dict[str, Any] = {"tensor": _tensor_pointer}

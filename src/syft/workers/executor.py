@@ -35,7 +35,7 @@ class Executor:
 
     def __init__(self, store: ObjectStore, policy: Policy, peer: Callable[[m.ObjectId], Any], worker: Any) -> None:
         self.store, self.policy, self.peer, self.worker = store, policy, peer, worker
-        self._handlers: dict[type, Callable[[Any], Any]] = {
+        self.handlers: dict[type, Callable[[Any], Any]] = {
             m.Command: self._command,
             m.Put: self._put,
             m.Take: self._take,
@@ -63,7 +63,7 @@ class Executor:
             Exception: whatever the op itself raises; it is the answer.
         """
         try:
-            handler = self._handlers[type(message)]
+            handler = self.handlers[type(message)]
         except KeyError:
             raise CommandNotPermittedError(f"a worker takes no {type(message).__name__} messages") from None
         return handler(message)

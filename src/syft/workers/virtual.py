@@ -7,18 +7,17 @@ wire codec, exactly as between two machines.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from syft.core import messages as m
-from syft.core.metadata import existing_metadata, metadata_of
 from syft.serde.codec import decode, encode
 from syft.tensors.base import is_wrapper
 from syft.workers.base import BaseWorker
+from syft.workers.crossing import copy_of, handed_over, taken_out
 from syft.workers.registry import logger
-
-_CROSSING = frozenset({m.Put, m.Take, m.Call})
 
 
 class VirtualWorker(BaseWorker):
@@ -42,7 +41,13 @@ class VirtualWorker(BaseWorker):
     def __init__(self, hook: Any, id: m.ObjectId = 0, *args: Any, wire: bool = False, **kwargs: Any) -> None:
         super().__init__(hook, id, *args, **kwargs)
         self.wire = wire
-        self._handle = self._executor.handle
+        handlers = self._executor.handlers
+        self._direct: dict[type, Callable[[Any], Any]] = {
+            **handlers,
+            m.Put: self._put,
+            m.Take: self._take,
+            m.Call: self._call,
+        }
 
     def request(self, message: Any) -> Any:
         """Send this worker a message and wait for its answer.
@@ -55,9 +60,8 @@ class VirtualWorker(BaseWorker):
         """
         if self.wire or self.log_msgs or self.verbose or self.message_pending_time:
             return self._slow(message)
-        if type(message) not in _CROSSING:
-            return self._handle(message)
-        return self._copying(message)
+        handler = self._direct.get(type(message))
+        return handler(message) if handler is not None else self._executor.handle(message)
 
     post = request
 
@@ -77,47 +81,38 @@ class VirtualWorker(BaseWorker):
             self.msg_history.append(encode(message))
         if self.verbose:
             logger.info("worker %s received %s", self, type(message).__name__)
-        return self._copying(message)
+        handler = self._direct.get(type(message), self._executor.handle)
+        return handler(message)
 
-    def _copying(self, message: Any) -> Any:
-        """Handle a message with a copy of every object that crosses."""
-        if type(message) is m.Put:
-            objects = tuple([(id, self._cross(obj, self)) for id, obj in message.objects])
-            return self._handle(m.Put(objects, message.user, message.owning))
-        answer = self._handle(message)
-        if type(message) is m.Take:
-            return [self._cross(obj, self.client or self) for obj in answer]
-        return answer
+    # What crosses is copied; everything else goes to the executor as it is.
 
-    def _cross(self, obj: Any, receiver: Any) -> Any:
+    def _put(self, message: m.Put) -> Any:
+        crossing = handed_over if message.giving else copy_of
+        objects = tuple([(id, self._cross(obj, self, crossing)) for id, obj in message.objects])
+        return self._executor.handle(m.Put(objects, message.user, message.owning))
+
+    def _take(self, message: m.Take) -> Any:
+        crossing = copy_of if message.keep else taken_out
+        return [self._cross(obj, self.client or self, crossing) for obj in self._executor.handle(message)]
+
+    def _call(self, message: m.Call) -> Any:
+        return self._cross_value(
+            self._executor.handle(
+                m.Call(
+                    message.target,
+                    self._cross_value(message.args, self),
+                    self._cross_value(message.kwargs, self),
+                    message.result,
+                    message.method,
+                )
+            ),
+            self.client or self,
+        )
+
+    def _cross_value(self, value: Any, receiver: Any) -> Any:
+        return decode(encode(value), receiver)
+
+    def _cross(self, obj: Any, receiver: Any, crossing: Callable[[torch.Tensor], torch.Tensor]) -> Any:
         if isinstance(obj, torch.Tensor) and not is_wrapper(obj):
-            return copy_of(obj)
+            return crossing(obj)
         return decode(encode(obj), receiver)
-
-
-def copy_of(tensor: torch.Tensor) -> torch.Tensor:
-    """A leaf with the values, the gradient and the names of a tensor, and memory of its own.
-
-    Args:
-        tensor: a local tensor.
-
-    Returns:
-        A tensor of the same type, dtype, device and ``requires_grad``.
-    """
-    out = tensor.detach().clone()
-    kind = type(tensor)
-    if kind is torch.nn.Parameter or (kind is not torch.Tensor and isinstance(tensor, torch.nn.Parameter)):
-        out = _make_subclass(torch.nn.Parameter, out, tensor.requires_grad)
-    elif tensor.requires_grad:
-        out.requires_grad_()
-    if tensor.is_leaf and (grad := tensor.grad) is not None:
-        out.grad = grad.detach().clone() if grad.requires_grad else grad.clone()
-    entry = existing_metadata(tensor)
-    if entry is not None and (entry.tags or entry.description):
-        copied = metadata_of(out)
-        copied.id, copied.description = entry.id, entry.description
-        copied.tags = None if entry.tags is None else set(entry.tags)
-    return out
-
-
-_make_subclass = torch.Tensor._make_subclass

@@ -1,0 +1,1 @@
+"""Networks of workers that are searched as one."""

@@ -1,0 +1,1 @@
+"""Models, optimizers and local torch, with the data on a worker."""
