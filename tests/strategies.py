@@ -167,7 +167,11 @@ BY_TAG: dict[str, st.SearchStrategy[Any]] = {
     "tensor": tensors,
     "ref": refs,
     "put": st.builds(
-        m.Put, st.lists(st.tuples(ids, st.one_of(tensors, scalars)), max_size=3).map(tuple), scalars, st.booleans()
+        m.Put,
+        st.lists(st.tuples(ids, st.one_of(tensors, scalars)), max_size=3).map(tuple),
+        scalars,
+        st.booleans(),
+        st.booleans(),
     ),
     "command": st.builds(m.Command, texts, arguments, keywords, st.none() | ids, st.booleans()),
     "call": st.builds(m.Call, refs, arguments, keywords, st.none() | ids, texts),

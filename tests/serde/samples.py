@@ -56,7 +56,7 @@ def samples() -> dict[str, Any]:
         "tensor-coo": _coo(),
         "tensor-several": [torch.tensor(True), torch.zeros(0, 3), torch.arange(5, dtype=torch.int16)],
         "ref": _REF,
-        "put": m.Put(((1, _tensor()), ("two", [1, 2])), ("user", "token"), True),
+        "put": m.Put(((1, _tensor()), ("two", [1, 2])), ("user", "token"), True, False),
         "command": m.Command("add", (_REF, m.Ref("x"), 2.5), {"alpha": 2}, 2**60, False),
         "call": m.Call(_REF, (1, slice(0, 2)), {"flag": True}, "result", "forward"),
         "take": m.Take((_REF, m.Ref(5)), "user", "reason", True),

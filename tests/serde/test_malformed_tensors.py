@@ -148,6 +148,7 @@ COO: dict[str, tuple[list[Any], list[bytes]]] = {
     "flat indices": (coo([2, 2], tensor("int64", [2], 0), ONE_VALUE), [longs(0, 0), b"a"]),
     "too few dimensions": (coo([2], ONE_INDEX, ONE_VALUE), [longs(0, 0), b"a"]),
     "too many dimensions": (coo([2, 2, 2], ONE_INDEX, ONE_VALUE), [longs(0, 0), b"a"]),
+    "33 dimensions": (coo([1] * 33, ONE_INDEX, ONE_VALUE), [longs(0, 0), b"a"]),
     "negative dimension": (coo([2, -2], ONE_INDEX, ONE_VALUE), [longs(0, 0), b"a"]),
     "more than 2**63 elements": (coo([2**62, 2**62], ONE_INDEX, ONE_VALUE), [longs(0, 0), b"a"]),
     "indices that are a list": (coo([2, 2], [[0], [0]], tensor("uint8", [1], 0)), [b"a"]),

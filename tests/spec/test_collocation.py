@@ -156,7 +156,9 @@ def test_a_model_does_not_take_data_from_another_worker(bob: Worker, alice: Work
     assert len(bob._objects) == held
     assert torch.equal(p.get(), x)
     model.get()
-    assert all(torch.equal(value, before[k]) for k, value in model.state_dict().items())
+    after = model.state_dict()
+    # BatchNorm counts a batch before it looks at it, in plain torch too.
+    assert all(torch.equal(after[k], before[k]) for k in before if not k.endswith("num_batches_tracked"))
 
 
 @pytest.mark.parametrize("name", list(make_modules()))

@@ -60,9 +60,10 @@ REGISTRY.add(m.Ref, "ref", lambda x, sink: (x.id, list(x.path)), _ref)
 _message(
     m.Put,
     "put",
-    lambda x: ([[id, obj] for id, obj in x.objects], x.user, x.owning),
+    lambda x: ([[id, obj] for id, obj in x.objects], x.user, x.owning, x.giving),
     each(pair(object_id, anything)),
     anything,
+    flag,
     flag,
 )
 _message(

@@ -181,15 +181,17 @@ class PointerTensor(ObjectPointer, SyftTensor):
         location = self.location
         if location is None:
             self.check_alive()
+        path = (*self.path, "grad")
         if self._grad_seen != location.gradients_changed:
             # An optimizer reads .grad four times a step; the worker is asked once.
-            self._grad_info = location.request(Describe(Ref(self.id_at_location, (*self.path, "grad"))))
+            self._grad_info = location.request(Describe(Ref(self.id_at_location, path)))
             self._grad_seen = location.gradients_changed
         if self._grad_info is None:
             return None
-        pointer = self.attr("grad")
-        pointer._info = self._grad_info
-        return pointer
+        out: PointerTensor = _new_pointer(PointerTensor)
+        out.location, out.id_at_location, out.owner = location, self.id_at_location, self.owner
+        out.path, out._base, out._info = path, self, self._grad_info
+        return out
 
     @property
     def data(self) -> PointerTensor:
