@@ -21,7 +21,7 @@ ALIASES = {
     "syft.generic.frameworks.hook.hook_args": "syft.tensors.hook_args",
     "syft.generic.frameworks.overload": "syft.tensors.abstract",
     "syft.generic.id_provider": "syft.core.ids",
-    "syft.generic.object_storage": "syft.workers.store",
+    "syft.generic.object_storage": "syft.workers.object_storage",
     "syft.generic.pointers.multi_pointer": "syft.tensors.multi_pointer",
     "syft.generic.pointers.object_pointer": "syft.tensors.object_pointer",
     "syft.generic.pointers.pointer_tensor": "syft.tensors.pointer",

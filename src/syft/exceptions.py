@@ -1,7 +1,10 @@
 """Every error that syft raises on purpose, in one tree.
 
 * SyftError
-    * UnsupportedOp                     the op is not in the op table, or the type has no rule for it
+    * UsageError                        an argument makes no sense here
+    * NotSupportedError                 what was asked for does not exist, here or yet
+        * UnsupportedOp                 the op is not in the op table, or the type has no rule for it
+    * NotAMessageError                  what was sent to a worker is not a message
     * TensorsNotCollocatedException     the operands of one call live in different places
     * ObjectNotFoundError               a worker does not hold the id
         * ConsumedPointerError          the pointer was already fetched with ``.get()``
@@ -39,7 +42,19 @@ class SyftError(Exception):
     """Base class: ``except SyftError`` catches all that syft raises on purpose."""
 
 
-class UnsupportedOp(SyftError, NotImplementedError):
+class UsageError(SyftError, ValueError):
+    """An argument makes no sense here; the message says what would."""
+
+
+class NotSupportedError(SyftError, NotImplementedError):
+    """What was asked for does not exist, here or yet."""
+
+
+class NotAMessageError(SyftError, TypeError):
+    """What was sent to a worker is not a message."""
+
+
+class UnsupportedOp(NotSupportedError):
     """The op is not in the op table, or the tensor type has no rule for it.
 
     Never a ``TypeError``: torch turns a ``TypeError`` inside ``+`` into ``NotImplemented`` and the
@@ -134,8 +149,12 @@ class CommandNotPermittedError(PermissionDenied):
     """The worker refuses to run this command."""
 
 
-class WorkerNotFoundException(SyftError, LookupError):
+class WorkerNotFoundException(SyftError, KeyError):
     """No worker of that id is known here."""
+
+    def __str__(self) -> str:
+        # KeyError would print the sentence as a quoted key.
+        return str(self.args[0]) if self.args else ""
 
 
 class WorkerConflictError(SyftError, RuntimeError):

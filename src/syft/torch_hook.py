@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.data import Dataset
 
 from syft.core.ops import is_allowed
@@ -16,6 +17,7 @@ from syft.exceptions import UnsupportedOp
 from syft.federated.federate import federate
 from syft.tensors import attributes, modules, pointer_rules, verbs, wire
 from syft.tensors.base import SyftTensor, Wrapper
+from syft.tensors.optimizers import bring_state_along
 from syft.tensors.private import private_tensor
 from syft.workers.virtual import VirtualWorker
 
@@ -40,6 +42,7 @@ METHODS: dict[type, dict[str, Any]] = {
         "on": verbs.on,
         "wrap": verbs.wrap_over,
         "serialize": verbs.serialize,
+        "ser": verbs.serialize,
         "torch_type": attributes.torch_type,
         "has_child": attributes.has_child,
         "id": attributes.id_,
@@ -53,15 +56,19 @@ METHODS: dict[type, dict[str, Any]] = {
     },
     nn.Module: {
         "send": modules.send,
+        "send_": modules.send,
         "get": modules.get,
+        "get_": modules.get,
         "move": modules.move,
         "copy": modules.copy,
+        "named_tensors": nn.Module.named_parameters,
         "location": modules.ModuleAttribute("location", modules.location),
         "owner": modules.ModuleAttribute("owner", modules.owner),
     },
     Dataset: {"federate": federate},
 }
-"""Everything that hooking adds to torch: class, name, what stands there."""
+"""Everything that hooking adds to torch: class, name, what stands there. Besides, torch calls
+`bring_state_along` before every optimizer step, through the hook it offers for that."""
 
 _RULES = (pointer_rules, wire)  # importing them registers what they define
 
@@ -104,6 +111,7 @@ class TorchHook:
         for cls, methods in METHODS.items():
             for name, method in methods.items():
                 setattr(cls, name, method)
+        register_optimizer_step_pre_hook(bring_state_along)
         torch.torch_hooked = True  # type: ignore[attr-defined]
         if local_worker is None:
             local_worker = VirtualWorker(hook=None, id="me", is_client_worker=is_client)

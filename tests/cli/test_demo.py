@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-import syft.cli.display as display
+from syft.cli import display, experiment
 from syft.cli.data import digits
 from syft.cli.experiment import worker_names
 from syft.cli.main import main
@@ -171,12 +171,13 @@ def test_the_live_table(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "batches" not in plain
 
 
-def write_idx_set(folder: Path, size: int) -> None:
+def write_idx_set(folder: Path, size: int, *, width: int | None = None) -> None:
+    width = width or size
     for prefix, count in (("train", 40), ("t10k", 20)):
         pixels = torch.randint(
-            0, 256, (count, size, size), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
+            0, 256, (count, size, width), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
         )
-        images = struct.pack(">4B3I", 0, 0, 8, 3, count, size, size) + pixels.numpy().tobytes()
+        images = struct.pack(">4B3I", 0, 0, 8, 3, count, size, width) + pixels.numpy().tobytes()
         labels = struct.pack(">4BI", 0, 0, 8, 1, count) + bytes(i % 10 for i in range(count))
         (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
         (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(labels)
@@ -191,6 +192,13 @@ def test_mnist_from_a_folder(run: Run, tmp_path: Path) -> None:
     assert "40 images of 28 x 28 to train on, 20 to test with" in printed
     assert weights(tmp_path / "out")["fc.0.weight"].shape == (128, 64 * 12 * 12)
     assert math.isfinite(json.loads((tmp_path / "out" / "figures.json").read_text())["rounds"][0]["metrics"]["loss"])
+
+
+def test_images_that_are_not_square(run: Run, tmp_path: Path) -> None:
+    write_idx_set(tmp_path, 28, width=20)
+    code, _, errors = run("demo", "--data", "mnist", "--root", tmp_path, "--out", tmp_path / "out")
+    assert code == 2
+    assert "are (28, 20) for training and (28, 20) for testing; the network needs square ones" in errors
 
 
 BAD: dict[str, tuple[list[str], str]] = {
@@ -249,6 +257,15 @@ def test_a_missing_extra_is_named(
     assert code == 2
     assert package in errors
     assert "resyft[demo]" in errors
+
+
+def test_an_error_that_is_no_ones_fault_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(*_arguments: Any, **_options: Any) -> None:
+        raise RuntimeError("a defect of ours")
+
+    monkeypatch.setattr(experiment, "worker_names", broken)
+    with pytest.raises(RuntimeError, match="a defect of ours"):
+        main(["demo", *SMALL, "--out", str(tmp_path)])
 
 
 def test_version_and_help(run: Run) -> None:

@@ -17,7 +17,7 @@ from syft.exceptions import CommandNotPermittedError, FederatedError, NotRemoteE
 from syft.federated.dataset import BaseDataset, PointerDataset
 from syft.federated.federate import FederatedDataset, distribute, federate
 from syft.federated.loader import FederatedDataLoader
-from syft.federated.worker_keys import UnknownWorkerError
+from syft.federated.worker_keys import WorkerNotFoundException
 from tests.federated.places import fresh_workers
 
 Workers = list[sy.VirtualWorker]
@@ -339,7 +339,7 @@ def test_a_federated_data_set_is_looked_up_by_worker(workers: Workers) -> None:
     assert repr(spread) == str(spread) == text
     with pytest.raises(KeyError):
         spread["nobody"]
-    with pytest.raises(UnknownWorkerError, match="'nobody'; it is on: bob, alice"):
+    with pytest.raises(WorkerNotFoundException, match="'nobody'; it is on: bob, alice"):
         spread["nobody"]
     del spread.datasets["alice"]
     assert spread.workers == ["bob"]
@@ -395,7 +395,7 @@ def test_get_dataset_takes_a_part_home(workers: Workers) -> None:
     assert part.location is None
     assert spread.workers == ["bob"]
     assert len(alice._objects) == 0
-    with pytest.raises(UnknownWorkerError):
+    with pytest.raises(WorkerNotFoundException):
         spread.get_dataset(alice)
 
 

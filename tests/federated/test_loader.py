@@ -20,7 +20,7 @@ from syft.federated.dataset import BaseDataset
 from syft.federated.federate import FederatedDataset, federate
 from syft.federated.loader import FederatedDataLoader
 from syft.federated.schedule import rotating, round_robin, sequential, together
-from syft.federated.worker_keys import UnknownWorkerError, WorkerDict
+from syft.federated.worker_keys import WorkerNotFoundException, WorkerDict
 from tests.federated.places import fresh_workers
 
 Workers = list[sy.VirtualWorker]
@@ -276,7 +276,7 @@ def test_dict_batches_answer_to_workers_and_ids(workers: Workers) -> None:
     assert second.get("bob") is None
     with pytest.raises(KeyError):
         second[bob]
-    with pytest.raises(UnknownWorkerError, match="no entry for worker 'bob'; there are entries for: alice"):
+    with pytest.raises(WorkerNotFoundException, match="no entry for worker 'bob'; there are entries for: alice"):
         second["bob"]
 
 
@@ -558,5 +558,5 @@ def test_a_federated_torch_data_set_trains(workers: Workers) -> None:
 def test_a_worker_dict_is_a_dict() -> None:
     batches = WorkerDict()
     assert dict(batches) == {}
-    with pytest.raises(UnknownWorkerError, match="entries for: none"):
+    with pytest.raises(WorkerNotFoundException, match="entries for: none"):
         batches["bob"]

@@ -15,7 +15,7 @@ import syft as sy
 from syft.exceptions import FederatedError, TensorsNotCollocatedException
 from syft.federated.optimizer_state import independent_copy, state_follows_model
 from syft.federated.optimizers import Optims
-from syft.federated.worker_keys import UnknownWorkerError
+from syft.federated.worker_keys import WorkerNotFoundException
 from tests.federated.places import fresh_workers
 
 Workers = list[sy.VirtualWorker]
@@ -187,7 +187,7 @@ def test_an_unknown_worker_is_a_key_error_in_plain_words() -> None:
     optims = Optims(["bob"], optim=torch.optim.SGD(start().parameters(), lr=0.1))
     with pytest.raises(KeyError):
         optims.get_optim("kim")
-    with pytest.raises(UnknownWorkerError) as caught:
+    with pytest.raises(WorkerNotFoundException) as caught:
         optims.get_optim("kim")
     assert str(caught.value).startswith("there is no optimizer for worker 'kim'; there are optimizers for: bob.")
     assert isinstance(caught.value, sy.exceptions.SyftError)
@@ -234,7 +234,7 @@ def test_every_worker_gets_a_schedule_of_its_own(workers: Workers) -> None:
     assert same(model, here)
     assert schedule.get_last_lr() == {"bob": [0.0125], "alice": [0.0125]}
     assert schedule[workers[0]] is schedule["bob"]
-    with pytest.raises(UnknownWorkerError, match="no scheduler for worker 'kim'"):
+    with pytest.raises(WorkerNotFoundException, match="no scheduler for worker 'kim'"):
         schedule["kim"]
     resumed = Optims(workers, optim=torch.optim.SGD(model.parameters(), lr=0.1)).scheduler(
         torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5

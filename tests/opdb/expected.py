@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syft.exceptions import SyftError, TensorsNotCollocatedException, UnserializableError, UnsupportedOp
+from syft.exceptions import SyftError, TensorsNotCollocatedException, UnsupportedOp
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,6 @@ _COUNTS = Expected(
     TensorsNotCollocatedException,
     "without a mask torch.masked makes its counts here, with torch.ones, and divides by them",
 )
-_OPTIONS = Expected(UnserializableError, "its options are an object, which does not travel")
 
 EXPECTED: dict[str, Expected] = {
     "as_strided": _STRIDED,
@@ -41,8 +40,6 @@ EXPECTED: dict[str, Expected] = {
     "masked_mean": _COUNTS,
     "masked_std": _COUNTS,
     "masked_var": _COUNTS,
-    "nn_functional_linear_cross_entropy_chunked": _OPTIONS,
-    "nn_functional_linear_cross_entropy_chunked_none": _OPTIONS,
     "nn_functional_triplet_margin_with_distance_loss": _denied("it calls a function of the caller"),
     "resize_": _STALE,
     "resize_as_": _STALE,

@@ -177,6 +177,20 @@ def test_bytes_in_the_structure_are_no_strings() -> None:
     assert decode(encode(b"a" * 100), limits=Limits(max_str=1)) == b"a" * 100
 
 
+def test_the_default_limits_are_those_that_are_documented() -> None:
+    assert Limits() == Limits(
+        max_bytes=2**30,
+        max_expansion=64,
+        max_depth=64,
+        max_items=2**18,
+        max_buffers=2**16,
+        max_ndim=32,
+        max_str=2**24,
+    )
+    assert Limits().decompressed(1000) == 64_000 + 2**20
+    assert Limits(max_bytes=5000).decompressed(1000) == 5000
+
+
 def test_default_limits_let_64_levels_pass_and_no_more() -> None:
     value: Any = 1
     for _ in range(64):

@@ -148,6 +148,13 @@ def test_the_same_class_of_a_cell_that_is_run_again_replaces_the_first() -> None
     assert decode(encode(first())).worth == 2  # objects made before the cell was run again can still be sent
 
 
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 64])
+def test_tags_of_every_length_are_read(length: int) -> None:
+    # msgpack spells extensions of 1, 2, 4, 8 and 16 bytes in a way of their own.
+    serializable("t" * length)(Money)
+    assert decode(encode([Money(1, "EUR"), 2])) == [Money(1, "EUR"), 2]
+
+
 @pytest.mark.parametrize("tag", ["", "a" * 65, "with space", "ünicode", "a\0", None, 5, b"bytes", "new\nline"])
 def test_a_malformed_tag_is_refused(tag: Any) -> None:
     with pytest.raises(ValueError, match="1 to 64"):

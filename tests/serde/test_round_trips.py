@@ -94,6 +94,14 @@ def test_edge_values_survive(value: Any) -> None:
     assert same(value, decode(encode(value)))
 
 
+@pytest.mark.parametrize("length", [*range(40), 255, 256, 257, 65535, 65536])
+def test_containers_of_every_length_survive(length: int) -> None:
+    # msgpack has three or four spellings of each, by length.
+    numbers = list(range(length))
+    for value in (numbers, tuple(numbers), dict.fromkeys(numbers), "a" * length, b"a" * length):
+        assert decode(encode(value)) == value
+
+
 def test_a_set_may_hold_two_nans() -> None:
     assert len(decode(encode({float("nan"), float("inf") - float("inf")}))) == 2
 

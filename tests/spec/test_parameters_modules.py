@@ -450,6 +450,30 @@ def test_frozen_parameters_are_skipped(bob: Worker, make: Any) -> None:
     assert net.bias.requires_grad is False
 
 
+def test_to_moves_a_remote_model_at_its_place(net: nn.Linear, bob: Worker) -> None:
+    weight, before = net.weight, net.weight.tolist()
+    net.send(bob)
+    assert net.to(torch.device("cpu")) is net
+    assert net.location is bob
+    net.double()
+    assert net.weight.dtype is torch.float64
+    assert net(torch.ones(1, 2, dtype=torch.float64).send(bob)).dtype is torch.float64
+    net.float().get()
+    assert net.weight is weight
+    assert net.weight.tolist() == before
+
+
+def test_a_state_can_be_loaded_into_a_remote_model_or_is_refused(net: nn.Linear, bob: Worker) -> None:
+    other = nn.Linear(2, 1)
+    net.send(bob)
+    try:
+        net.load_state_dict(other.state_dict())
+    except (SyftError, RuntimeError):
+        assert net.location is bob
+        return
+    assert torch.equal(net.get().weight, other.weight)
+
+
 def test_shared_parameters_stay_shared(bob: Worker) -> None:
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     net[1].weight = net[0].weight

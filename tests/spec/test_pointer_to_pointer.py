@@ -174,3 +174,11 @@ def test_sending_a_pointer_home_makes_it_the_tensor(bob: Worker) -> None:
     pp = p.send(bob)
     assert (pp + 1).get().tolist() == [2, 3]
     assert pp.get().tolist() == [1, 2]
+
+
+def test_a_pointer_moved_home_leaves_nothing_behind(bob: Worker, alice: Worker) -> None:
+    pp = torch.tensor([1, 2]).send(bob).send(alice)
+    pp.move(bob)
+    assert len(bob._objects) == 1
+    assert pp.get().tolist() == [1, 2]
+    assert empty(bob, alice)

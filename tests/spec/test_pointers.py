@@ -328,7 +328,7 @@ def test_comparing_is_remote(p: Any, x: torch.Tensor, compare: Any) -> None:
 
 
 def test_membership_and_hash_go_by_identity(p: Any) -> None:
-    assert p in [p]  # noqa: PLR6201
+    assert p in [p]
     assert hash(p) == id(p)
     assert {p: 1}[p] == 1
 

@@ -106,7 +106,8 @@ IN_PLACE: dict[str, Program] = {
     "add_": lambda t: t.add_(1), "relu_": lambda t: t.relu_(), "zero_": lambda t: t.zero_(),
     "requires_grad_": lambda t: t.requires_grad_(), "+=": lambda t: operator.iadd(t, 2),
     "*=": lambda t: operator.imul(t, 2), "copy_": lambda t: t.copy_(t * 2), "fill_": lambda t: t.fill_(3),
-    "clamp_": lambda t: t.clamp_(min=1), "t_": lambda t: t.t_(), "torch.relu_": torch.relu_, "masked_fill_": lambda t: t.masked_fill_(t > 2, 0.0),
+    "clamp_": lambda t: t.clamp_(min=1), "t_": lambda t: t.t_(), "torch.relu_": torch.relu_,
+    "masked_fill_": lambda t: t.masked_fill_(t > 2, 0.0),
 }  # fmt: skip
 
 

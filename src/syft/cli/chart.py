@@ -94,7 +94,9 @@ def _loss(axes: Any, history: History, names: Sequence[str]) -> None:
     curves = {name: history.client_figure(name, "loss") for name in names}
     _curves(axes, curves, history.metric("loss"), "global model (the average)")
     _style(axes, "Loss on the test images", len(history))
-    finite = [value for values in (*curves.values(), history.metric("loss")) for value in values if value > 0]
+    finite = [
+        value for values in (*curves.values(), history.metric("loss")) for value in values if 0 < value < math.inf
+    ]
     if finite and max(finite) > 20 * min(finite):
         ticker = require("matplotlib.ticker", "demo")
         axes.set_yscale("log")

@@ -226,8 +226,9 @@ class Location(Protocol):
     """Whatever a pointer may point into: a worker here, a worker far away, a plan being recorded."""
 
     id: ObjectId
-    # Counts what may have given gradients to, or taken them from, objects there; pointers ask again then.
-    gradients_changed: int
+    # What is known of gradients there, by object and path: a `Description`, or None for "has none". It is
+    # cleared whenever gradients may have changed, and pointers ask again.
+    gradients: dict[tuple[ObjectId, tuple[str, ...]], Any]
 
     def post(self, message: Any) -> None:
         """Send without waiting; order is kept."""

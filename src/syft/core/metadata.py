@@ -15,7 +15,7 @@ from syft.core.ids import new_id
 class Metadata:
     """What syft knows of one local tensor."""
 
-    __slots__ = ("_ref", "description", "id", "owner", "pointer", "tags")
+    __slots__ = ("_ref", "description", "id", "owner", "owners", "pointer", "tags")
 
     def __init__(self, ref: weakref.ref[Any]) -> None:
         self._ref = ref
@@ -23,7 +23,8 @@ class Metadata:
         self.owner: Any = None
         self.tags: set[Any] | None = None
         self.description: str | None = None
-        self.pointer: weakref.ref[Any] | None = None
+        self.pointer: weakref.ref[Any] | None = None  # the last one that send() made
+        self.owners: dict[Any, weakref.ref[Any]] = {}  # by worker id, the pointer that owns the copy there
 
 
 _TABLE: dict[int, Metadata] = {}

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset, TensorDataset
 
-from syft.exceptions import FederatedError
+from syft.exceptions import FederatedError, WorkerNotFoundException
 from syft.federated.collate import default_collate, select_rows
 from syft.federated.dataset import BaseDataset, PointerDataset
-from syft.federated.worker_keys import UnknownWorkerError, id_of
+from syft.federated.worker_keys import id_of
 
 Augment = Callable[[Any], Any]
 
@@ -74,7 +74,7 @@ class FederatedDataset(Dataset[Any]):
             if str(key) == str(wanted):
                 return key
         names = ", ".join(map(str, self.datasets)) or "none"
-        raise UnknownWorkerError(f"no part of this data set is on worker {wanted!r}; it is on: {names}.")
+        raise WorkerNotFoundException(f"no part of this data set is on worker {wanted!r}; it is on: {names}.")
 
     def get_dataset(self, worker: Any) -> BaseDataset:
         """Fetch the part of one worker and take it out of this set.
@@ -86,7 +86,7 @@ class FederatedDataset(Dataset[Any]):
             The data set with local fields.
 
         Raises:
-            UnknownWorkerError: no part is on that worker.
+            WorkerNotFoundException: no part is on that worker.
         """
         key = self._key(worker)
         fetched: BaseDataset = self.datasets[key].get()

@@ -64,8 +64,6 @@ class LocalCopy:
         saved: dict[str, Any] = {"state_dict": dict(self.module.state_dict())}
         if self.optimizer is not None:
             saved["optimizer"] = _optimizer_state(self.optimizer)
-        elif self._saved_optimizer is not None:  # it has not trained since the restart
-            saved["optimizer"] = self._saved_optimizer
         return saved
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from syft.exceptions import FederatedError
+from syft.exceptions import FederatedError, WorkerNotFoundException
 from syft.federated.optimizer_state import copied, fetched, independent_copy, state_follows_model
-from syft.federated.worker_keys import UnknownWorkerError, id_of
+from syft.federated.worker_keys import id_of
 
 
 class Optims:
@@ -62,13 +62,13 @@ class Optims:
             worker: the worker, its id, or the id as text.
 
         Raises:
-            UnknownWorkerError: this worker was not given to the constructor.
+            WorkerNotFoundException: this worker was not given to the constructor.
         """
         try:
             return self.optimizers[str(id_of(worker))]
         except KeyError:
             known = ", ".join(self.optimizers) or "none"
-            raise UnknownWorkerError(
+            raise WorkerNotFoundException(
                 f"there is no optimizer for worker {id_of(worker)!r}; there are optimizers for: {known}. "
                 "Name all workers in Optims(workers, optim=...)."
             ) from None
@@ -151,7 +151,7 @@ class Schedulers:
             return self.schedulers[str(id_of(worker))]
         except KeyError:
             known = ", ".join(self.schedulers) or "none"
-            raise UnknownWorkerError(
+            raise WorkerNotFoundException(
                 f"there is no scheduler for worker {id_of(worker)!r}; there are schedulers for: {known}."
             ) from None
 

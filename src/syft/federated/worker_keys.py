@@ -7,14 +7,6 @@ from typing import Any
 from syft.exceptions import WorkerNotFoundException
 
 
-class UnknownWorkerError(WorkerNotFoundException, KeyError):
-    """Nothing is kept here for this worker."""
-
-    def __str__(self) -> str:
-        # KeyError would print the sentence as a quoted key.
-        return str(self.args[0]) if self.args else ""
-
-
 def id_of(worker: Any) -> Any:
     """The id of a worker, or the argument itself if it is an id already.
 
@@ -34,7 +26,7 @@ class WorkerDict(dict[Any, Any]):
     It iterates over the workers, as a plain dict would. Several worker objects of one id are one key.
 
     Raises:
-        UnknownWorkerError: a lookup with ``[]`` for a worker that has no entry.
+        WorkerNotFoundException: a lookup with ``[]`` for a worker that has no entry.
 
     Example:
         >>> class Place:
@@ -57,7 +49,7 @@ class WorkerDict(dict[Any, Any]):
         if dict.__contains__(self, key):
             return dict.__getitem__(self, key)
         present = ", ".join(str(id_of(key)) for key in self) or "none"
-        raise UnknownWorkerError(
+        raise WorkerNotFoundException(
             f"there is no entry for worker {id_of(worker)!r}; there are entries for: {present}. "
             "A worker whose data is used up has none: ask with .get(worker) or iterate over .items()."
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
+from syft.core.metadata import metadata_of
 from syft.core.session import SESSION
 from syft.serde.codec import decode, encode_with
 from syft.serde.compression import default_scheme
@@ -58,4 +61,9 @@ def deserialize(binary: bytes, worker: Any = None, strategy: Callable[..., Any] 
         CompressionNotFoundException: their first byte is not a compression code.
     """
     receiver = SESSION.local_worker if worker is None else worker
-    return decode(binary, receiver) if strategy is None else strategy(binary, receiver)
+    if strategy is not None:
+        return strategy(binary, receiver)
+    obj = decode(binary, receiver)
+    if type(obj) is torch.Tensor and receiver is not None and "child" not in obj.__dict__:
+        metadata_of(obj).owner = receiver
+    return obj

@@ -198,7 +198,11 @@ class Wrapper(torch.Tensor):
     def __torch_function__(
         cls, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        op = BY_FUNC.get(func) or op_of(func)
+        op = BY_FUNC.get(func)
+        if op is None:
+            if func is torch._has_compatible_shallow_copy_type:
+                return True  # Module.to() asks; a remote tensor takes new data of any kind
+            op = op_of(func)
         links: list[Any] = []
         kind: type[SyftTensor] | None = None
         for a in args:
@@ -244,6 +248,10 @@ class Wrapper(torch.Tensor):
         link = link_of(self)
         kind = type(link)
         kind.rules.get("grad.set", kind.default)(_SET_GRAD, (link, unwrap(value)), {})
+
+    def set_(self, *args: Any, **kwargs: Any) -> Any:
+        """Take the values of another tensor; torch does not offer this call to ``__torch_function__``."""
+        return type(self).__torch_function__(torch.Tensor.set_, (), (self, *args), kwargs)
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]

@@ -17,11 +17,11 @@ from syft.core.messages import Put, Relay, Take
 from syft.core.metadata import metadata_of
 from syft.core.ops import BY_NAME
 from syft.core.session import SESSION
-from syft.exceptions import SyftError, WorkerConflictError
+from syft.exceptions import NotSupportedError, WorkerConflictError
 from syft.tensors.base import is_wrapper, link_of, wrap
 from syft.tensors.in_place import become_local, become_wrapper
 from syft.tensors.pointer import PointerTensor, pointer_to
-from syft.tensors.verbs import own, take_over
+from syft.tensors.verbs import gradient_info, own, take_over
 
 
 def send(self: nn.Module, *dest: Any, force_send: bool = False, user: Any = None, **kwargs: Any) -> nn.Module:
@@ -39,10 +39,10 @@ def send(self: nn.Module, *dest: Any, force_send: bool = False, user: Any = None
         This module. Where it already is, nothing happens; from another worker it moves there.
 
     Raises:
-        SyftError: not exactly one worker was given.
+        NotSupportedError: not exactly one worker was given.
     """
     if len(dest) != 1:
-        raise SyftError(
+        raise NotSupportedError(
             "Inplace send to several workers is currently not supported: a module can be in one place. "
             f"Got {len(dest)} workers; send a copy to each with model.copy().send(worker)."
         )
@@ -51,10 +51,12 @@ def send(self: nn.Module, *dest: Any, force_send: bool = False, user: Any = None
     if any(map(is_wrapper, tensors)):
         return move(self, worker, user)
     entries = [metadata_of(t) for t in tensors]
+    gradients = [gradient_info(t) for t in tensors]
     worker.request(Put(tuple([(e.id, t) for e, t in zip(entries, tensors, strict=True)]), user, giving=True))
     me = SESSION.local_worker
     gc = kwargs.get("garbage_collect_data", True)
-    for entry, tensor in zip(entries, tensors, strict=True):
+    for entry, tensor, gradient in zip(entries, tensors, gradients, strict=True):
+        worker.gradients[entry.id, ()] = gradient
         owner = entry.owner if entry.owner is not None else me
         pointer = pointer_to(worker, entry.id, owner)
         pointer.gc, pointer._shape = gc, tensor.shape

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from syft.core.ops import Op, Returns
-from syft.exceptions import SyftError, TensorsNotCollocatedException
+from syft.exceptions import SyftError, TensorsNotCollocatedException, UsageError
 from syft.tensors.base import Outputs, SyftTensor, apply, unwrap, wrap
 from syft.tensors.pointer import PointerTensor
 
@@ -39,9 +39,10 @@ class MultiPointerTensor(SyftTensor):
         for pointer in map(unwrap, children):
             place = pointer.location.id
             if place in self.child:
-                raise SyftError(f"two of these pointers point to {place!r}; a multi-pointer has one copy a worker")
+                raise UsageError(f"two of these pointers point to {place!r}; a multi-pointer has one copy a worker")
             self.child[place] = pointer
-        shapes = {p.shape for p in self.child.values()}
+        known = {p._shape for p in self.child.values()}
+        shapes = known if None not in known else {p.shape for p in self.child.values()}
         if len(shapes) > 1:
             raise SyftError(
                 f"the copies of a multi-pointer must have one shape, these have {sorted(map(tuple, shapes))}"
@@ -124,8 +125,10 @@ def _find_or_none(values: Iterable[Any]) -> MultiPointerTensor | None:
 
 def _pick(value: Any, place: Any, first: MultiPointerTensor, op: Op) -> Any:
     if isinstance(value, MultiPointerTensor):
-        if place not in value.child:
-            raise TensorsNotCollocatedException(first.child[place], next(iter(value.child.values())), attr=op.name)
+        if value.child.keys() != first.child.keys():
+            here = next((p for w, p in first.child.items() if w not in value.child), first.child[place])
+            there = next((p for w, p in value.child.items() if w not in first.child), None)
+            raise TensorsNotCollocatedException(here, there, attr=op.name)
         return value.child[place]
     if isinstance(value, SyftTensor) or (isinstance(value, torch.Tensor) and value.dim() > 0):
         raise TensorsNotCollocatedException(first.child[place], value, attr=op.name)
@@ -159,6 +162,13 @@ def _rule(key: str) -> Callable[..., Any]:
 
 for _key in ("shape", "size", "dim", "ndim", "numel", "__len__", "dtype", "device", "layout"):
     MultiPointerTensor.implements(_key)(_rule(_key))
+
+
+@MultiPointerTensor.implements("backward")
+def _backward(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    first = _find(args)
+    for place in first.child:
+        apply(op, tuple(_pick(a, place, first, op) for a in args), _pick(kwargs, place, first, op))
 
 
 @MultiPointerTensor.implements("grad")

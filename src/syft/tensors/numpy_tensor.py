@@ -10,7 +10,7 @@ import torch
 
 from syft.core.ops import Op, Returns
 from syft.exceptions import SyftError, UnsupportedOp
-from syft.tensors.base import Outputs, SyftTensor, Wrapper, apply, is_wrapper, link_of, wrap
+from syft.tensors.base import SyftTensor, Wrapper, apply, is_wrapper, link_of, wrap
 from syft.tensors.chain import ChainTensor, first_of
 
 _NUMBERS = (bool, int, float, complex)
@@ -123,7 +123,7 @@ def _transpose(self: Wrapper, *axes: Any, **kwargs: Any) -> Any:
 Wrapper.transpose = _transpose  # type: ignore[method-assign, assignment]
 
 
-def NumpyTensor(numpy_tensor: Any) -> Wrapper:  # noqa: N802  0.2.4's name
+def NumpyTensor(numpy_tensor: Any) -> Wrapper:
     """A tensor over a numpy array.
 
     Args:

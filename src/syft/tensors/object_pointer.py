@@ -36,6 +36,7 @@ class ObjectPointer:
     description: str | None = None
     path: tuple[str, ...] = ()
     gc: bool = False
+    heir: Any = None  # a weak reference to the earlier pointer that owns the object again when this one dies
     _id: Any = None
     _ref: Ref | None = None
     _base: Any = None  # an attribute pointer keeps the pointer it came from, and so its object, alive
@@ -191,7 +192,11 @@ class ObjectPointer:
 
     def __del__(self) -> None:
         if self.gc and self.location is not None:
-            self.location.forget(self.id_at_location)
+            heir = None if self.heir is None else self.heir()
+            if heir is not None and heir.location == self.location and heir.id_at_location == self.id_at_location:
+                heir.gc = True
+            else:
+                self.location.forget(self.id_at_location)
 
     def __repr__(self) -> str:
         return pointer_text(self, type(self).__name__)

@@ -31,6 +31,13 @@ _PLAIN = frozenset(
 )  # fmt: skip
 
 
+# torch's recurrent modules make their first hidden state of zeros, here. It travels with the call.
+_SHIP_STATES = frozenset(
+    "torch.lstm torch.gru torch.rnn_tanh torch.rnn_relu torch.lstm_cell torch.gru_cell torch.rnn_tanh_cell "
+    "torch.rnn_relu_cell".split()
+)
+
+
 class PointerTensor(ObjectPointer, SyftTensor):
     """Stands for one tensor on one worker.
 
@@ -49,8 +56,6 @@ class PointerTensor(ObjectPointer, SyftTensor):
     precedence = 1
     _info: Description | None = None
     _shape: torch.Size | None = None
-    _grad_info: Description | None = None
-    _grad_seen: int = -1
 
     def __init__(
         self,
@@ -155,12 +160,11 @@ class PointerTensor(ObjectPointer, SyftTensor):
     def point(self, location: Any, id_at_location: Any) -> None:
         """Point somewhere else from now on."""
         super().point(location, id_at_location)
-        self._grad_seen = -1
+        location.gradients.pop((id_at_location, self.path), None)
 
     def forget_info(self) -> None:
         """The remote tensor changed: ask again when its metadata is next needed."""
         self._info = self._shape = None
-        self._grad_seen = -1
         if self._base is not None:
             self._base.forget_info()
 
@@ -181,16 +185,18 @@ class PointerTensor(ObjectPointer, SyftTensor):
         location = self.location
         if location is None:
             self.check_alive()
+        known = location.gradients
+        key = (self.id_at_location, self.path)
         path = (*self.path, "grad")
-        if self._grad_seen != location.gradients_changed:
+        if key not in known:
             # An optimizer reads .grad four times a step; the worker is asked once.
-            self._grad_info = location.request(Describe(Ref(self.id_at_location, path)))
-            self._grad_seen = location.gradients_changed
-        if self._grad_info is None:
+            known[key] = location.request(Describe(Ref(self.id_at_location, path)))
+        info = known[key]
+        if info is None:
             return None
         out: PointerTensor = _new_pointer(PointerTensor)
         out.location, out.id_at_location, out.owner = location, self.id_at_location, self.owner
-        out.path, out._base, out._info = path, self, self._grad_info
+        out.path, out._base, out._info = path, self, info
         return out
 
     @property
@@ -324,7 +330,11 @@ def _out(out: Any) -> Any:
 
 def _operands(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
     call = _Operands(op)
-    refs = [call.value(a) for a in args]
+    refs = []
+    for position, a in enumerate(args):
+        call.ships = position == 1 and op.name in _SHIP_STATES
+        refs.append(call.value(a))
+    call.ships = False
     named = {k: call.value(v) for k, v in kwargs.items()}
     if call.local is not None or call.pointer is None:
         raise TensorsNotCollocatedException(*call.clash(args), attr=op.name)
@@ -334,12 +344,13 @@ def _operands(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
 class _Operands:
     """Turns the operands of one call into what stands in the message, and checks where they are."""
 
-    __slots__ = ("local", "op", "pointer")
+    __slots__ = ("local", "op", "pointer", "ships")
 
     def __init__(self, op: Op) -> None:
         self.op = op
         self.pointer: PointerTensor | None = None
         self.local: Any = None
+        self.ships = False  # whether local tensors travel with the call
 
     def here(self, pointer: PointerTensor) -> None:
         """Note the pointer, which must live where the others do."""
@@ -367,7 +378,7 @@ class _Operands:
         if kind is dict:
             return {k: self.value(v) for k, v in value.items()}
         if isinstance(value, torch.Tensor):
-            if value.dim() == 0:
+            if value.dim() == 0 or (self.ships and not value.requires_grad):
                 return value.detach().clone()  # a number in all but name
             self.local = value
             return None

@@ -45,15 +45,18 @@ def _set_and_ask_again(op: Op, args: Args, kwargs: Kwargs) -> None:
 def _set_grad(op: Op, args: Args, kwargs: Kwargs) -> None:
     PointerTensor.default(op, args, kwargs)
     pointer = _pointer(args, op)
-    pointer.location.gradients_changed += 1
-    pointer.forget_info()
+    key = (pointer.id_at_location, pointer.path)
+    if len(args) < 2 or args[1] is None:
+        pointer.location.gradients[key] = None
+    else:
+        pointer.location.gradients.pop(key, None)
 
 
 @PointerTensor.implements("backward")
 def _backward(op: Op, args: Args, kwargs: Kwargs) -> Any:
     # 0.2 programs print what backward() returns and expect a pointer; nothing stands behind it.
     PointerTensor.default(op, args, {k: v for k, v in kwargs.items() if v is not None})
-    _pointer(args, op).location.gradients_changed += 1
+    _pointer(args, op).location.gradients.clear()
     return dangling(_pointer(args, op))
 
 

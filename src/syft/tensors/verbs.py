@@ -10,7 +10,13 @@ import torch
 from syft.core.messages import Description, Put
 from syft.core.metadata import Metadata, metadata_of
 from syft.core.session import SESSION
-from syft.exceptions import InvalidTensorForRemoteGet, NotRemoteError, SendNotPermittedError, SyftError
+from syft.exceptions import (
+    InvalidTensorForRemoteGet,
+    NotRemoteError,
+    NotSupportedError,
+    SendNotPermittedError,
+    UsageError,
+)
 from syft.serde.codec import encode
 from syft.tensors.base import SyftTensor, Wrapper, consume, is_wrapper, link_of, unwrap, wrap
 from syft.tensors.in_place import become_local, become_wrapper
@@ -50,16 +56,18 @@ def send(
         SendNotPermittedError: this tensor is private and ``user`` may not send it.
     """
     if not location:
-        raise SyftError("send() needs a worker to send to, for example x.send(bob)")
+        raise UsageError("send() needs a worker to send to, for example x.send(bob)")
     workers = [SESSION.worker(w) for w in location]
     if len(workers) > 1:
         if inplace:
-            raise SyftError("a tensor can be sent in place to one worker only; leave inplace out, or name one worker")
+            raise NotSupportedError(
+                "a tensor can be sent in place to one worker only; leave inplace out, or name one worker"
+            )
         pointers = [_send_to(self, w, user, garbage_collect_data) for w in workers]
         multi = MultiPointerTensor(children=pointers)
         return multi if no_wrap else multi.wrap()
     if no_wrap and isinstance(self, torch.nn.Parameter):
-        raise SyftError("a parameter cannot be sent with no_wrap=True; it would stop being a parameter")
+        raise UsageError("a parameter cannot be sent with no_wrap=True; it would stop being a parameter")
     pointer = _send_to(self, workers[0], user, garbage_collect_data)
     if preinitialize_grad:
         pointer.setattr("grad", link_of(torch.zeros_like(wrap(pointer))))
@@ -87,8 +95,15 @@ def _send_to(tensor: torch.Tensor, worker: Any, user: Any, gc: bool) -> PointerT
     owner = entry.owner if entry.owner is not None else SESSION.local_worker
     pointer = PointerTensor(worker, entry.id, owner, None, gc, None, None, entry.tags, entry.description)
     pointer._shape = tensor.shape
+    worker.gradients[entry.id, ()] = gradient_info(tensor)
     take_over(entry, pointer)
     return pointer
+
+
+def gradient_info(tensor: torch.Tensor) -> Description | None:
+    """What is known of the gradient of a tensor that is about to be, or has just been, sent."""
+    grad = tensor.grad if tensor.is_leaf else None
+    return None if grad is None else description_of(grad)
 
 
 def _send_link(tensor: torch.Tensor, worker: Any, user: Any, gc: bool) -> PointerTensor:
@@ -107,11 +122,14 @@ def _send_link(tensor: torch.Tensor, worker: Any, user: Any, gc: bool) -> Pointe
 
 
 def take_over(entry: Metadata, pointer: Any) -> None:
-    """The newest pointer to an object owns it: an earlier one to the same place lets go."""
-    earlier = entry.pointer() if entry.pointer is not None else None
-    if earlier is not None and earlier.location == pointer.location:
+    """The newest pointer to an object owns it; it gives it back to the one before when it dies."""
+    place = pointer.location.id
+    held = entry.owners.get(place)
+    earlier = None if held is None else held()
+    if earlier is not None and earlier.gc and earlier.location == pointer.location:
         earlier.gc = False
-    entry.pointer = weakref.ref(pointer)
+        pointer.heir = held
+    entry.pointer = entry.owners[place] = weakref.ref(pointer)
 
 
 def description_of(tensor: torch.Tensor) -> Description:
@@ -161,9 +179,11 @@ def get(
     if inplace and not isinstance(out, list):
         return become_local(self, out)
     consume(self, f"object {getattr(link, 'id_at_location', link)}")
-    if type(out) is torch.Tensor and isinstance(link, PointerTensor):
+    if type(out) is torch.Tensor and isinstance(self, torch.nn.Parameter):
+        out = torch.nn.Parameter(out, out.requires_grad)
+    if isinstance(link, PointerTensor) and isinstance(out, torch.Tensor) and not is_wrapper(out):
         metadata_of(out).id = link.id_at_location
-    return torch.nn.Parameter(out) if isinstance(self, torch.nn.Parameter) and type(out) is torch.Tensor else out
+    return out
 
 
 def get_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -195,7 +215,7 @@ def move(self: torch.Tensor, location: Any, user: Any = None) -> Any:
 def remote_send(self: torch.Tensor, *location: Any, user: Any = None) -> Any:
     """Ask the holder to send its tensor on and keep a pointer; returns this (now pointer to pointer)."""
     if len(location) != 1:
-        raise SyftError(f"remote_send() needs exactly one worker, got {len(location)}")
+        raise UsageError(f"remote_send() needs exactly one worker, got {len(location)}")
     _pointer_of(self, "remote_send").remote_send(location[0], user)
     return self
 

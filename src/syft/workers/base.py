@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -10,8 +10,10 @@ from typing import Any
 import torch
 
 from syft.core import messages as m
-from syft.exceptions import ObjectNotFoundError, SyftError, UnserializableError, WorkerConflictError
+from syft.core.ops import Returns, op_named
+from syft.exceptions import NotAMessageError, NotSupportedError, ObjectNotFoundError, UsageError, WorkerConflictError
 from syft.serde.codec import decode, encode
+from syft.tensors.base import apply, unwrap
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 from syft.workers.executor import Executor
@@ -23,6 +25,18 @@ from syft.workers.remote_torch import RemoteTorch
 from syft.workers.store import ObjectStore
 
 
+def _setting(name: str, doc: str) -> Any:
+    def read(self: BaseWorker) -> Any:
+        return self.__dict__.get(name, False)
+
+    def write(self: BaseWorker, value: Any) -> None:
+        self.__dict__[name] = value
+        for worker in (self, *self.__dict__.get("_known_workers", {}).values()):
+            worker.watched = worker.is_watched()
+
+    return property(read, write, doc=doc)
+
+
 class BaseWorker(WorkerRegistry, ObjectStorage):
     """A place where objects live and commands run.
 
@@ -32,7 +46,7 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         data: tensors it holds from the start.
         is_client_worker: kept for 0.2.4 code; the worker that stands for this process says True.
         log_msgs: keep every received message, as bytes, in ``msg_history``.
-        verbose: log every message at INFO level.
+        verbose: report every message sent or received, on standard output and in the log.
         auto_add: make it and the workers the local worker knows know each other.
         message_pending_time: seconds to wait before each message, to simulate a slow network.
         device: where its tensors live; None keeps each where it comes from.
@@ -40,6 +54,13 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
     Raises:
         WorkerConflictError: a worker of that id and another type exists.
     """
+
+    # Something wants to see each message: looked at for every one of them, so it is one plain attribute.
+    watched = False
+    wire = _setting("_wire", "Whether every message goes through the wire codec.")
+    log_msgs = _setting("_log_msgs", "Whether every received message is kept in ``msg_history``.")
+    verbose = _setting("_verbose", "Whether every message sent and received is reported.")
+    message_pending_time = _setting("_pending", "Seconds to wait before each message to this worker.")
 
     def __init__(
         self,
@@ -54,9 +75,7 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         device: torch.device | str | None = None,
     ) -> None:
         self.hook, self.id = hook, id
-        self.is_client_worker, self.log_msgs = is_client_worker, log_msgs
-        self.verbose, self.message_pending_time = verbose, message_pending_time
-        self.gradients_changed = 0
+        self.is_client_worker = is_client_worker
         self.torch = getattr(hook, "torch", None)
         self.framework = getattr(hook, "framework", None)
         earlier = self._earlier(hook)
@@ -67,18 +86,26 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
             self.msg_history: list[bytes] = []
             self._known_workers: dict[m.ObjectId, BaseWorker] = {id: self}
             self._store = ObjectStore(self)
+            self.gradients: dict[tuple[m.ObjectId, tuple[str, ...]], Any] = {}
             policy = Policy(device=None if device is None else torch.device(device))
             self._executor = Executor(self._store, policy, self._peer, self)
         local = getattr(hook, "local_worker", None)
         if auto_add and local is not None:
             local._introduce(self)
+        self.log_msgs, self.verbose, self.message_pending_time = log_msgs, verbose, message_pending_time
         if data is not None:
             self.load_data(data)
+
+    def is_watched(self) -> bool:
+        """Whether something wants to see each message to this worker."""
+        client = self.client
+        reported = self.verbose or (client is not None and client.verbose)
+        return bool(self.wire or self.log_msgs or self.message_pending_time or reported)
 
     def _earlier(self, hook: Any) -> BaseWorker | None:
         local = getattr(hook, "local_worker", None)
         earlier = local._known_workers.get(self.id) if local is not None else None
-        if earlier is not None and type(earlier) is not type(self):
+        if earlier is not None and not isinstance(earlier, type(self)):
             raise WorkerConflictError(
                 "Worker initialized with the same id and different types. "
                 f"{self.id!r} is a {type(earlier).__name__} and cannot be a {type(self).__name__} too; "
@@ -89,6 +116,7 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
     def _share(self, earlier: BaseWorker) -> None:
         self.msg_history, self._known_workers = earlier.msg_history, earlier._known_workers
         self._store, self._executor = earlier._store, earlier._executor
+        self.gradients = earlier.gradients
 
     # --- identity -----------------------------------------------------------------------------------
 
@@ -140,14 +168,10 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
             Its answer.
 
         Raises:
-            SyftError: this is not a message.
+            NotAMessageError: this is not a message.
         """
         if type(message).__module__ != m.__name__:
-            raise SyftError(f"{message!r} is not a message; use one of syft.core.messages")
-        if self.verbose:
-            logger.info("worker %s sending %s to %s", self, type(message).__name__, location)
-        if self.message_pending_time:
-            time.sleep(self.message_pending_time)
+            raise NotAMessageError(f"{message!r} is not a message; use one of syft.core.messages")
         return location.request(message)
 
     def recv_msg(self, binary: bytes) -> bytes:
@@ -164,7 +188,7 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         try:
             message = decode(binary, self)
             if self.verbose:
-                logger.info("worker %s received %s", self, type(message).__name__)
+                report(f"worker {self} received ({type(message).__name__})")
             return encode(self._executor.handle(message))
         except Exception as error:
             return encode(to_failure(error, _name_of(binary)))
@@ -235,9 +259,9 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         """
         places = list(workers) if isinstance(workers, (list, tuple)) else [workers]
         if not places:
-            raise SyftError("Please provide workers to receive the data")
+            raise UsageError("Please provide workers to receive the data")
         if len(places) > 1:
-            raise UnserializableError("an object can be sent to one worker at a time; call send once for each")
+            raise NotSupportedError("an object can be sent to one worker at a time; call send once for each")
         destination = self.get_worker(places[0], fail_hard=True)
         self.send_obj(obj, destination)
         if not create_pointer:
@@ -248,6 +272,29 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         if maker is not None:
             return maker(location=destination, owner=self, ptr_id=ptr_id, id_at_location=obj.id, **kwargs)
         return PointerTensor(destination, obj.id, self, ptr_id, **kwargs)
+
+    def send_command(
+        self, recipient: BaseWorker, message: tuple[Any, ...], return_ids: tuple[m.ObjectId, ...] | None = None
+    ) -> Any:
+        """Run one op at a worker: 0.2.4's low-level call.
+
+        Args:
+            recipient: the worker.
+            message: ``(name, target, args, kwargs)``; a method name with a target, or a dotted torch function
+                with None.
+            return_ids: the id of the result, if it must have a certain one.
+
+        Returns:
+            Unwrapped pointers, or a plain value.
+        """
+        name, target, args, kwargs = message
+        op = op_named(name if target is None else f"Tensor.{name}")
+        operands = tuple(unwrap(a) for a in ((*args,) if target is None else (target, *args)))
+        out = apply(op, operands, unwrap(dict(kwargs or {})))
+        if return_ids and isinstance(out, PointerTensor) and op.returns is not Returns.SELF:
+            recipient._store.objects[return_ids[0]] = recipient._store.objects.pop(out.id_at_location)
+            out.point(recipient, return_ids[0])
+        return out
 
     def send_obj(self, obj: Any, location: BaseWorker) -> None:
         """Store a copy of the object at a worker."""
@@ -278,6 +325,12 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         return RemoteTorch(self)
 
 
+def report(text: str) -> None:
+    """Say what a verbose worker does; the kind of message and the workers, never a value."""
+    logger.info(text)
+    sys.stdout.write(f"{text}\n")
+
+
 def _name_of(binary: bytes) -> str:
     try:
         message = decode(binary, None)
@@ -299,3 +352,6 @@ def _object_pointer(hit: m.Found, location: Any, owner: Any) -> Any:
 
 POINTERS: dict[str, Any] = {"tensor": _tensor_pointer}
 """How a search result of each kind is pointed to; rooms above add their kinds."""
+
+AbstractWorker = BaseWorker
+"""0.2.4's name for what every kind of worker derives from."""

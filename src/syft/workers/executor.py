@@ -11,8 +11,8 @@ from syft.core import messages as m
 from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
 from syft.core.ops import Returns, op_named
-from syft.exceptions import CommandNotPermittedError, GetNotPermittedError
-from syft.tensors.base import is_wrapper, link_of, names_of_results
+from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
+from syft.tensors.base import Outputs, is_wrapper, link_of, names_of_results
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 from syft.tensors.verbs import allow, description_of
@@ -21,6 +21,8 @@ from syft.workers.store import ObjectStore
 
 _REF = m.Ref
 _TENSOR = Returns.TENSOR
+# What a worker may answer with as it is. Tensors, and whatever else an op may return, stay.
+_ANSWERS = frozenset({bool, int, float, complex, str, type(None), torch.Size, torch.dtype, torch.device, torch.layout})
 
 
 class Executor:
@@ -89,6 +91,8 @@ class Executor:
                 out = op.fn(*args, **kwargs)
         if message.result is None:
             return None
+        if message.result in objects:
+            raise CommandNotPermittedError(f"there is an object {message.result} already; results get ids of their own")
         if isinstance(out, torch.Tensor):
             objects[message.result] = out
             return None if op.returns is _TENSOR else m.Stored(message.result)
@@ -102,8 +106,11 @@ class Executor:
             return m.Stored(id)
         if type(out) in (list, tuple):
             return type(out)([self._keep(o, None) for o in out])
-        if isinstance(out, tuple) and not isinstance(out, torch.Size):
-            return m.Named(names_of_results(out), tuple([self._keep(o, None) for o in out]))
+        if isinstance(out, Outputs) or (isinstance(out, tuple) and not isinstance(out, torch.Size)):
+            names = out.names if isinstance(out, Outputs) else names_of_results(out)
+            return m.Named(names, tuple([self._keep(o, None) for o in out]))
+        if type(out) not in _ANSWERS:
+            raise CommandNotPermittedError(f"the result is a {type(out).__name__}, which a worker does not give out")
         return out
 
     def _value(self, value: Any) -> Any:
@@ -143,10 +150,20 @@ class Executor:
     # --- objects ------------------------------------------------------------------------------------
 
     def _put(self, message: m.Put) -> None:
+        for id, _ in message.objects:
+            held = self.store.objects.get(id)
+            if is_wrapper(held) and not allow(held, message.user):
+                raise SendNotPermittedError(f"object {id} is private and user {message.user!r} may not replace it")
         for id, obj in message.objects:
+            if message.owning and isinstance(obj, torch.Tensor) and not is_wrapper(obj):
+                self._came_home(obj)
             self.store.put(id, self.policy.place(obj))
             if message.owning and is_wrapper(obj) and isinstance(link := link_of(obj), PointerTensor):
                 link.gc = True
+
+    def _came_home(self, obj: Any) -> None:
+        # A pointer that was moved to where it points has become the object itself, under its new id.
+        self.store.discard([id for id, held in self.store.objects.items() if held is obj])
 
     def _take(self, message: m.Take) -> list[Any]:
         objects = [self.store.get(ref.id) for ref in message.refs]

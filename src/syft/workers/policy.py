@@ -11,7 +11,7 @@ from syft.core.ops import Op
 from syft.exceptions import CommandNotPermittedError
 from syft.tensors.base import SyftTensor, is_wrapper
 
-GUARDED = frozenset({"set_"})
+GUARDED = frozenset({"set_", "data.set", "grad.set", "real.set", "imag.set"})
 """Keys of the ops whose arguments a policy looks at."""
 
 
@@ -36,6 +36,9 @@ class Policy:
         """
         if op.key == "set_" and not (len(args) == 2 and not kwargs and isinstance(args[1], torch.Tensor)):
             raise CommandNotPermittedError("set_ takes one tensor at the same worker, not storages or offsets")
+        if not is_wrapper(args[0]) and any(map(is_wrapper, args[1:])):
+            # torch would take the empty inside of the wrapper without asking it.
+            raise CommandNotPermittedError(f"{op.name!r} cannot put a private or remote tensor into a plain one")
 
     def place(self, obj: Any) -> Any:
         """The object on the worker's device.

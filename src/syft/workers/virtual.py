@@ -13,11 +13,13 @@ from typing import Any
 import torch
 
 from syft.core import messages as m
+from syft.exceptions import DecodeError
 from syft.serde.codec import decode, encode
+from syft.serde.registry import register
 from syft.tensors.base import is_wrapper
-from syft.workers.base import BaseWorker
+from syft.tensors.wire import UnknownLocation
+from syft.workers.base import BaseWorker, report
 from syft.workers.crossing import copy_of, handed_over, taken_out
-from syft.workers.registry import logger
 
 
 class VirtualWorker(BaseWorker):
@@ -58,7 +60,7 @@ class VirtualWorker(BaseWorker):
         Returns:
             The worker's answer.
         """
-        if self.wire or self.log_msgs or self.verbose or self.message_pending_time:
+        if self.watched:
             return self._slow(message)
         handler = self._direct.get(type(message))
         return handler(message) if handler is not None else self._executor.handle(message)
@@ -67,12 +69,14 @@ class VirtualWorker(BaseWorker):
 
     def forget(self, id: m.ObjectId) -> None:
         """Tell this worker that the last pointer to an object died. Never raises: a finalizer calls it."""
-        if self.wire or self.log_msgs or self.verbose or self.message_pending_time:
+        if self.watched:
             super().forget(id)
         else:
             self._store.objects.pop(id, None)
 
     def _slow(self, message: Any) -> Any:
+        if self.client is not None and self.client.verbose:
+            report(f"worker {self.client} sending ({type(message).__name__}) to {self}")
         if self.message_pending_time:
             time.sleep(self.message_pending_time)
         if self.wire:
@@ -80,7 +84,7 @@ class VirtualWorker(BaseWorker):
         if self.log_msgs:
             self.msg_history.append(encode(message))
         if self.verbose:
-            logger.info("worker %s received %s", self, type(message).__name__)
+            report(f"worker {self} received ({type(message).__name__})")
         handler = self._direct.get(type(message), self._executor.handle)
         return handler(message)
 
@@ -116,3 +120,27 @@ class VirtualWorker(BaseWorker):
         if isinstance(obj, torch.Tensor) and not is_wrapper(obj):
             return crossing(obj)
         return decode(encode(obj), receiver)
+
+
+def _named(worker: VirtualWorker) -> Any:
+    return worker.id, None
+
+
+def _whole(worker: VirtualWorker) -> Any:
+    return worker.id, dict(worker.current_objects())
+
+
+def _from_wire(data: Any, context: Any) -> Any:
+    id, objects = data
+    if not isinstance(id, (str, int)) or not isinstance(objects, (dict, type(None))):
+        raise DecodeError("a worker travels as its id and, if asked for, its objects by id")
+    if objects is None:
+        return UnknownLocation(id) if context is None else context.get_worker(id, fail_hard=True)
+    copy = VirtualWorker(getattr(context, "hook", None), id, auto_add=False)
+    if copy._store.objects:
+        raise DecodeError(f"a worker {id!r} with objects of its own is known here; it is not replaced by a copy")
+    copy._store.objects.update(objects)
+    return copy
+
+
+register(VirtualWorker, "syft.worker", _named, _from_wire, subclasses=True, to_full_wire=_whole)
