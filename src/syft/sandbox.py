@@ -11,6 +11,7 @@ import torch
 
 from syft.core.optional import require
 from syft.grid.private_grid import PrivateGridNetwork
+from syft.tensors import verbs
 from syft.torch_hook import TorchHook
 from syft.workers.virtual import VirtualWorker
 
@@ -105,7 +106,7 @@ def _distribute(workers: list[Any], data: Any, target: Any, description: str, ta
         end = len(data) if worker is workers[-1] else (index + 1) * rows
         for values, kind in ((data, "#data"), (target, "#target")):
             piece = torch.tensor(values[index * rows : end], dtype=torch.float32)
-            piece.tag(*tags, kind, *words).describe(description).send(worker, garbage_collect_data=False)
+            verbs.tag(piece, *tags, kind, *words).describe(description).send(worker, garbage_collect_data=False)
 
 
 _HOUSING = """.. _boston_dataset:

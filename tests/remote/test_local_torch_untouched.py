@@ -191,7 +191,7 @@ def test_importing_changes_no_part_of_torch() -> None:
     assert {name for names in added.values() for name in names} <= {"federate", "named_tensors"}
 
 
-def test_the_verbs_are_few() -> None:
+def test_the_verbs_are_few(hook: sy.TorchHook) -> None:
     for cls, methods in METHODS.items():
         assert len(methods) <= VERBS, cls
         assert all(name in vars(cls) for name in methods), cls

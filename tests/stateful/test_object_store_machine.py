@@ -13,12 +13,14 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 import syft as sy
 
 VALUES = st.lists(st.integers(-9, 9).map(float), min_size=2, max_size=2)
 PLACES = st.sampled_from(["bob", "alice"])
+NUMBERS = st.integers(0, 11)
+MOST = 6  # twins alive at a time
 
 BINARY = {
     "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "torch.max": torch.maximum,
@@ -47,145 +49,158 @@ class ObjectStoreMachine(RuleBasedStateMachine):
     """Sends, computes, moves, fetches and deletes."""
 
     wire = False
-    twins = Bundle("twins")
 
     def __init__(self) -> None:
         super().__init__()
-        self.hook = sy.TorchHook(torch)
-        self.me = self.hook.local_worker
+        hook = sy.TorchHook(torch)
+        self.me = hook.local_worker
         self.known = dict(self.me._known_workers)
         self.held = dict(self.me._objects)
         for name in ("bob", "alice"):
             self.me._known_workers.pop(name, None)
-        self.workers = {n: sy.VirtualWorker(self.hook, id=n, wire=self.wire) for n in ("bob", "alice")}
+        self.workers = {n: sy.VirtualWorker(hook, id=n, wire=self.wire) for n in ("bob", "alice")}
         self.alive: list[Twin] = []
-        self.kept: dict[str, int] = {"bob": 0, "alice": 0}  # objects that were sent without an owner
 
-    def keep(self, pointer: Any, value: torch.Tensor, path: tuple[str, ...]) -> Twin:
-        twin = Twin(pointer, value, path)
-        self.alive.append(twin)
-        return twin
+    def keep(self, pointer: Any, value: torch.Tensor, path: tuple[str, ...]) -> None:
+        self.alive.append(Twin(pointer, value, path))
 
-    def drop(self, twin: Twin) -> None:
-        self.alive.remove(twin)
+    def near(self, n: int) -> Twin | None:
+        """A twin whose data are one hop away."""
+        found = [t for t in self.alive if len(t.path) == 1]
+        return found[n % len(found)] if found else None
+
+    def far(self, n: int) -> Twin | None:
+        """A twin whose data are two hops away or more."""
+        found = [t for t in self.alive if len(t.path) > 1]
+        return found[n % len(found)] if found else None
+
+    def any(self, n: int) -> Twin:
+        return self.alive[n % len(self.alive)]
 
     # --- rules --------------------------------------------------------------------------------------
 
-    @rule(target=twins, values=VALUES, place=PLACES)
-    def send(self, values: list[float], place: str) -> Any:
-        if len(self.alive) >= 8:
-            return multiple()
-        return self.keep(torch.tensor(values).send(self.workers[place]), torch.tensor(values), (place,))
+    @precondition(lambda self: len(self.alive) < MOST)
+    @rule(values=VALUES, place=PLACES)
+    def send(self, values: list[float], place: str) -> None:
+        self.keep(torch.tensor(values).send(self.workers[place]), torch.tensor(values), (place,))
 
-    @rule(target=twins, values=VALUES, place=PLACES)
-    def send_twice(self, values: list[float], place: str) -> Any:
-        if len(self.alive) >= 8:
-            return multiple()
+    @precondition(lambda self: len(self.alive) < MOST)
+    @rule(values=VALUES, place=PLACES)
+    def send_twice(self, values: list[float], place: str) -> None:
         x = torch.tensor(values)
         earlier = x.send(place)
         x.add_(1)
         newer = x.send(place)
         del earlier
-        return self.keep(newer, torch.tensor(values) + 1, (place,))
+        self.keep(newer, torch.tensor(values) + 1, (place,))
 
-    @rule(target=twins, name=st.sampled_from(sorted(UNARY)), twin=twins)
-    def unary(self, name: str, twin: Twin) -> Any:
-        if len(self.alive) >= 8:
-            return multiple()
-        return self.keep(UNARY[name](twin.pointer), UNARY[name](twin.value), twin.path)
+    @precondition(lambda self: 0 < len(self.alive) < MOST)
+    @rule(name=st.sampled_from(sorted(UNARY)), n=NUMBERS)
+    def unary(self, name: str, n: int) -> None:
+        twin = self.any(n)
+        self.keep(UNARY[name](twin.pointer), UNARY[name](twin.value), twin.path)
 
-    @rule(target=twins, name=st.sampled_from(sorted(BINARY)), a=twins, b=twins)
-    def binary(self, name: str, a: Twin, b: Twin) -> Any:
-        if a.path != b.path:
+    @precondition(lambda self: 0 < len(self.alive) < MOST)
+    @rule(name=st.sampled_from(sorted(BINARY)), n=NUMBERS, k=NUMBERS)
+    def binary(self, name: str, n: int, k: int) -> None:
+        a, b = self.any(n), self.any(k)
+        if a.path == b.path:
+            self.keep(BINARY[name](a.pointer, b.pointer), BINARY[name](a.value, b.value), a.path)
+        elif a.path[0] != b.path[0]:
             with pytest.raises(sy.exceptions.TensorsNotCollocatedException):
                 BINARY[name](a.pointer, b.pointer)
-            return multiple()
-        if len(self.alive) >= 8:
-            return multiple()
-        return self.keep(BINARY[name](a.pointer, b.pointer), BINARY[name](a.value, b.value), a.path)
 
-    @rule(name=st.sampled_from(sorted(IN_PLACE)), twin=twins)
-    def in_place(self, name: str, twin: Twin) -> None:
+    @precondition(lambda self: self.alive)
+    @rule(name=st.sampled_from(sorted(IN_PLACE)), n=NUMBERS)
+    def in_place(self, name: str, n: int) -> None:
+        twin = self.any(n)
         IN_PLACE[name](twin.pointer)
         IN_PLACE[name](twin.value)
 
-    @rule(a=twins, b=twins)
-    def add_in_place(self, a: Twin, b: Twin) -> None:
+    @precondition(lambda self: self.alive)
+    @rule(n=NUMBERS, k=NUMBERS)
+    def add_in_place(self, n: int, k: int) -> None:
+        a, b = self.any(n), self.any(k)
         if a.path == b.path:
             a.pointer += b.pointer
-            a.value += b.value if b is not a else b.value.clone()
+            a.value += b.value.clone()
 
-    @rule(twin=twins)
-    def local_operand_is_refused(self, twin: Twin) -> None:
+    @precondition(lambda self: self.alive)
+    @rule(n=NUMBERS)
+    def refused_and_failing_ops(self, n: int) -> None:
+        twin = self.any(n)
         with pytest.raises(sy.exceptions.TensorsNotCollocatedException):
             torch.cat([twin.pointer, twin.value])
-
-    @rule(twin=twins)
-    def failing_op(self, twin: Twin) -> None:
         with pytest.raises(RuntimeError):
             (twin.pointer + 1).view(7)
 
-    @rule(twin=twins, place=PLACES)
-    def move(self, twin: Twin, place: str) -> None:
+    @precondition(lambda self: self.alive)
+    @rule(n=NUMBERS, place=PLACES)
+    def move(self, n: int, place: str) -> None:
+        twin = self.any(n)
         assert twin.pointer.move(place) is twin.pointer
-        twin.path = (place, *twin.path[1:]) if len(twin.path) == 1 or place != twin.path[1] else twin.path[1:]
+        came_home = len(twin.path) > 1 and place == twin.path[1]
+        twin.path = twin.path[1:] if came_home else (place, *twin.path[1:])
 
-    @precondition(lambda self: any(len(t.path) == 1 for t in self.alive))
-    @rule(target=twins, twin=consumes(twins), place=PLACES)
-    def send_pointer(self, twin: Twin, place: str) -> Twin:
-        if len(twin.path) > 2 or place == twin.path[0]:
-            return twin
-        self.drop(twin)
-        return self.keep(twin.pointer.send(place), twin.value, (place, *twin.path))
+    @precondition(lambda self: self.alive)
+    @rule(n=NUMBERS, k=NUMBERS)
+    def send_pointer(self, n: int, k: int) -> None:
+        twin = (self.near(n) if k % 3 else self.far(n)) or self.any(n)
+        if len(twin.path) < 3:
+            place = "alice" if twin.path[0] == "bob" else "bob"
+            twin.pointer, twin.path = twin.pointer.send(place), (place, *twin.path)
 
-    @rule(target=twins, twin=consumes(twins))
-    def get(self, twin: Twin) -> Any:
-        self.drop(twin)
+    @precondition(lambda self: self.near(0))
+    @rule(n=NUMBERS, place=PLACES, again=st.booleans())
+    def get(self, n: int, place: str, again: bool) -> None:
+        twin = self.near(n)
+        assert twin is not None
         out = twin.pointer.get()
-        if len(twin.path) > 1:
-            return self.keep(out, twin.value, twin.path[1:])
         assert torch.equal(out, twin.value)
         assert not out.is_wrapper
         with pytest.raises(sy.exceptions.ObjectNotFoundError):
             twin.pointer + 1
-        return multiple()
+        self.alive.remove(twin)
+        if again:
+            self.keep(out.send(place), twin.value, (place,))
 
-    @rule(target=twins, twin=consumes(twins), place=PLACES)
-    def get_and_send_again(self, twin: Twin, place: str) -> Any:
-        if len(twin.path) > 1:
-            return twin
-        self.drop(twin)
-        x = twin.pointer.get()
-        return self.keep(x.send(place), twin.value, (place,))
+    @precondition(lambda self: self.far(0))
+    @rule(n=NUMBERS)
+    def get_inner_pointer(self, n: int) -> None:
+        twin = self.far(n)
+        assert twin is not None
+        twin.pointer, twin.path = twin.pointer.get(), twin.path[1:]
 
-    @rule(twin=twins)
-    def remote_get(self, twin: Twin) -> None:
-        if len(twin.path) > 1:
+    @precondition(lambda self: self.far(0))
+    @rule(n=NUMBERS)
+    def remote_get(self, n: int) -> None:
+        twin = self.far(n)
+        assert twin is not None
+        twin.pointer.remote_get()
+        twin.path = (twin.path[0], *twin.path[2:])
+
+    @precondition(lambda self: self.near(0))
+    @rule(n=NUMBERS)
+    def remote_send(self, n: int) -> None:
+        twin = self.near(n)
+        assert twin is not None
+        with pytest.raises(sy.exceptions.InvalidTensorForRemoteGet):
             twin.pointer.remote_get()
-            twin.path = (twin.path[0], *twin.path[2:])
-        else:
-            with pytest.raises(sy.exceptions.InvalidTensorForRemoteGet):
-                twin.pointer.remote_get()
+        place = "alice" if twin.path[0] == "bob" else "bob"
+        twin.pointer.remote_send(place)
+        twin.path = (twin.path[0], place)
 
-    @rule(twin=twins, place=PLACES)
-    def remote_send(self, twin: Twin, place: str) -> None:
-        if len(twin.path) == 1 and place != twin.path[0]:
-            twin.pointer.remote_send(place)
-            twin.path = (twin.path[0], place)
+    @precondition(lambda self: self.alive)
+    @rule(n=NUMBERS)
+    def delete(self, n: int) -> None:
+        self.alive.pop(n % len(self.alive))
 
-    @rule(twin=consumes(twins))
-    def delete(self, twin: Twin) -> None:
-        self.drop(twin)
-        twin.pointer = None
-
-    @rule(twin=twins)
-    def search_owns_nothing(self, twin: Twin) -> None:
-        place = self.workers[twin.path[0]]
-        found = self.me.request_search([twin.pointer.id_at_location], location=place)
+    @precondition(lambda self: self.alive)
+    @rule(n=NUMBERS)
+    def searching_and_decoding_own_nothing(self, n: int) -> None:
+        twin = self.any(n)
+        found = self.me.request_search([twin.pointer.id_at_location], location=self.workers[twin.path[0]])
         assert [f.gc for f in found] == [False]
-
-    @rule(twin=twins)
-    def decoding_owns_nothing(self, twin: Twin) -> None:
         again = sy.serde.deserialize(sy.serde.serialize(twin.pointer))
         assert again.id_at_location == twin.pointer.id_at_location
 
@@ -236,8 +251,6 @@ LONG = settings(QUICK, max_examples=int(os.environ.get("SYFT_STATEFUL_EXAMPLES",
 
 
 def run(machine: type[ObjectStoreMachine], how: settings) -> None:
-    from hypothesis.stateful import run_state_machine_as_test
-
     run_state_machine_as_test(machine, settings=how)
 
 

@@ -137,6 +137,21 @@ class BaseDataset(Dataset[Any]):
         """The worker that holds the data, or None if it is here."""
         return getattr(self.data, "location", None)
 
+    def placed_on(self, device: torch.device) -> Self:
+        """Move the samples and targets to a device; a worker that has one calls it for what it receives.
+
+        Args:
+            device: where they shall live.
+
+        Returns:
+            This data set.
+        """
+        if isinstance(self.data, torch.Tensor):
+            self.data = self.data.to(device)
+        if isinstance(self.targets, torch.Tensor):
+            self.targets = self.targets.to(device)
+        return self
+
     def get_data(self) -> torch.Tensor:
         """The data field, as a tensor."""
         return _as_tensor(self.data)

@@ -41,12 +41,9 @@ class MultiPointerTensor(SyftTensor):
             if place in self.child:
                 raise UsageError(f"two of these pointers point to {place!r}; a multi-pointer has one copy a worker")
             self.child[place] = pointer
-        known = {p._shape for p in self.child.values()}
-        shapes = known if None not in known else {p.shape for p in self.child.values()}
+        shapes = {tuple(p.shape) for p in self.child.values()}
         if len(shapes) > 1:
-            raise SyftError(
-                f"the copies of a multi-pointer must have one shape, these have {sorted(map(tuple, shapes))}"
-            )
+            raise UsageError(f"the copies of a multi-pointer must have one shape, these have {sorted(shapes)}")
 
     @classmethod
     def default(cls, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -152,7 +152,7 @@ class Executor:
     def _put(self, message: m.Put) -> None:
         for id, _ in message.objects:
             held = self.store.objects.get(id)
-            if is_wrapper(held) and not allow(held, message.user):
+            if held is not None and is_wrapper(held) and not allow(held, message.user):
                 raise SendNotPermittedError(f"object {id} is private and user {message.user!r} may not replace it")
         for id, obj in message.objects:
             if message.owning and isinstance(obj, torch.Tensor) and not is_wrapper(obj):
@@ -177,7 +177,7 @@ class Executor:
             for obj in objects:
                 _let_go(obj)
             self.store.discard([ref.id for ref in message.refs])
-        return objects
+        return objects if self.policy.device is None else [self.policy.give_out(obj) for obj in objects]
 
     def _forget(self, message: m.Forget) -> None:
         self.store.discard(message.ids)

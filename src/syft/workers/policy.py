@@ -9,7 +9,7 @@ import torch
 
 from syft.core.ops import Op
 from syft.exceptions import CommandNotPermittedError
-from syft.tensors.base import SyftTensor, is_wrapper
+from syft.tensors.base import is_wrapper
 
 GUARDED = frozenset({"set_", "data.set", "grad.set", "real.set", "imag.set"})
 """Keys of the ops whose arguments a policy looks at."""
@@ -49,11 +49,31 @@ class Policy:
         Returns:
             The object, or its copy on the device.
         """
-        if self.device is None or not isinstance(obj, torch.Tensor) or is_wrapper(obj) or isinstance(obj, SyftTensor):
+        if self.device is None or is_wrapper(obj):
             return obj
-        if obj.device == self.device:
+        if not isinstance(obj, torch.Tensor):
+            placed_on = getattr(type(obj), "placed_on", None)  # data sets move the tensors they hold
+            return obj if placed_on is None else placed_on(obj, self.device)
+        return _on(obj, self.device)
+
+    def give_out(self, obj: Any) -> Any:
+        """The object as it leaves: a worker with a device of its own gives tensors out on the CPU.
+
+        Args:
+            obj: what was fetched.
+
+        Returns:
+            The object, or its copy on the CPU.
+        """
+        if self.device is None or not isinstance(obj, torch.Tensor) or is_wrapper(obj):
             return obj
-        moved = obj.detach().to(self.device).requires_grad_(obj.requires_grad)
-        if obj.grad is not None:
-            moved.grad = obj.grad.to(self.device)
-        return torch.nn.Parameter(moved, obj.requires_grad) if isinstance(obj, torch.nn.Parameter) else moved
+        return _on(obj, torch.device("cpu"))
+
+
+def _on(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    if tensor.device == device or (tensor.device.type == device.type and device.index is None):
+        return tensor
+    moved = tensor.detach().to(device).requires_grad_(tensor.requires_grad)
+    if tensor.is_leaf and tensor.grad is not None:
+        moved.grad = tensor.grad.to(device)
+    return torch.nn.Parameter(moved, tensor.requires_grad) if isinstance(tensor, torch.nn.Parameter) else moved
