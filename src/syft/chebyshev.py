@@ -8,11 +8,7 @@ from typing import Any
 
 import torch
 
-from syft.exceptions import SyftError
-
-
-class ChebyshevTermsError(SyftError, ValueError):
-    """The number of terms is odd or too small."""
+from syft.exceptions import UsageError
 
 
 def chebyshev_series(func: Callable[[torch.Tensor], torch.Tensor], width: float, terms: int) -> torch.Tensor:
@@ -33,14 +29,14 @@ def chebyshev_series(func: Callable[[torch.Tensor], torch.Tensor], width: float,
         The coefficients, shape ``(terms,)``, of torch's default dtype.
 
     Raises:
-        ChebyshevTermsError: fewer than one term.
+        UsageError: fewer than one term.
 
     Example:
         >>> [abs(round(c, 3)) for c in chebyshev_series(lambda x: 2 * x**3, 1.0, 4).tolist()]
         [0.0, 1.5, 0.0, 0.5]
     """
     if terms < 1:
-        raise ChebyshevTermsError(f"a Chebyshev series has at least 1 term, not {terms}")
+        raise UsageError(f"a Chebyshev series has at least 1 term, not {terms}")
     angles = (2 * torch.arange(1, terms + 1, dtype=torch.float64) - 1) * (math.pi / (2 * terms))
     values = func(width * angles.cos()).to(torch.float64)
     orders = torch.arange(terms, dtype=torch.float64)
@@ -61,7 +57,7 @@ def chebyshev_polynomials(tensor: Any, terms: int = 32) -> Any:
         A tensor of shape ``(terms // 2, *tensor.shape)``.
 
     Raises:
-        ChebyshevTermsError: ``terms`` is odd or less than 6.
+        UsageError: ``terms`` is odd or less than 6.
 
     Example:
         >>> chebyshev_polynomials(torch.tensor([0.0, 0.5, 1.0]), terms=6)
@@ -70,7 +66,7 @@ def chebyshev_polynomials(tensor: Any, terms: int = 32) -> Any:
                 [ 0.0000,  0.5000,  1.0000]])
     """
     if terms % 2 or terms < 6:
-        raise ChebyshevTermsError(f"Chebyshev terms must be even and >= 6, not {terms}")
+        raise UsageError(f"Chebyshev terms must be even and >= 6, not {terms}")
     y = tensor * tensor * 4 - 2
     polynomials = [tensor, tensor * (y - 1)]
     while len(polynomials) < terms // 2:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from syft.core.optional import require
-from syft.exceptions import SyftError
-
-
-class NetworkMonitorError(SyftError, ValueError):
-    """A capture was asked for that cannot be made or shown."""
+from syft.exceptions import UsageError
 
 
 class NetworkMonitor:
@@ -41,13 +37,11 @@ class NetworkMonitor:
             The capture and the number of packets in it.
 
         Raises:
-            NetworkMonitorError: no interface was given.
+            UsageError: no interface was given.
             DependencyError: pyshark is not installed.
         """
         if interface is None:
-            raise NetworkMonitorError(
-                "get_packets() needs the network interface to listen on, for example interface='lo'"
-            )
+            raise UsageError("get_packets() needs the network interface to listen on, for example interface='lo'")
         pyshark = require("pyshark", "monitor")
         capture = pyshark.LiveCapture(
             interface=interface,
@@ -72,12 +66,12 @@ class NetworkMonitor:
             highest layer holds.
 
         Raises:
-            NetworkMonitorError: no such packet, or no capture.
+            UsageError: no such packet, or no capture.
         """
         if capture_input is None:
-            raise NetworkMonitorError("read_packet() needs the capture that get_packets() returned")
+            raise UsageError("read_packet() needs the capture that get_packets() returned")
         if type(index) is not int or not 0 <= index < len(capture_input):
-            raise NetworkMonitorError(f"there is no packet {index!r} in a capture of {len(capture_input)}")
+            raise UsageError(f"there is no packet {index!r} in a capture of {len(capture_input)}")
         packet = capture_input[index]
         lines = [
             f"Time: {packet.sniff_time}",

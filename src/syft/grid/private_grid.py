@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from syft.core.session import SESSION
-from syft.exceptions import UnsupportedOp
+from syft.exceptions import NotSupportedError
 from syft.workers import object_kinds
 
 _KINDS = object_kinds  # importing it teaches the search about text and callables
@@ -22,7 +22,7 @@ class PrivateGridNetwork:
         >>> hook = sy.TorchHook(torch)
         >>> ann, ben = sy.VirtualWorker(hook, id="ann"), sy.VirtualWorker(hook, id="ben")
         >>> x = torch.tensor([1, 2]).tag("#age").send(ben)
-        >>> sy.PrivateGridNetwork(ann, ben).search("#age")["ben"][0].shape
+        >>> PrivateGridNetwork(ann, ben).search("#age")["ben"][0].shape
         torch.Size([2])
     """
 
@@ -47,7 +47,7 @@ class PrivateGridNetwork:
         """Host a model on the grid.
 
         Raises:
-            UnsupportedOp: none of the workers can host models.
+            NotSupportedError: none of the workers can host models.
         """
         self._cannot_host(id)
 
@@ -55,7 +55,7 @@ class PrivateGridNetwork:
         """The worker that hosts a model.
 
         Raises:
-            UnsupportedOp: none of the workers can host models.
+            NotSupportedError: none of the workers can host models.
         """
         self._cannot_host(id)
 
@@ -63,13 +63,13 @@ class PrivateGridNetwork:
         """What a hosted model answers to data.
 
         Raises:
-            UnsupportedOp: none of the workers can host models.
+            NotSupportedError: none of the workers can host models.
         """
         self._cannot_host(id)
 
     def _cannot_host(self, id: Any) -> NoReturn:
         kinds = ", ".join(sorted({type(worker).__name__ for worker in self.workers})) or "nobody"
-        raise UnsupportedOp(
+        raise NotSupportedError(
             f"model {id!r} cannot be hosted here: the grid consists of {kinds}, and none of these hosts models. "
             "Send the model with model.send(worker) and call it there."
         )

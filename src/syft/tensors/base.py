@@ -42,6 +42,7 @@ class SyftTensor:
     tags: set[Any] | None = None
     description: str | None = None
     parent: weakref.ref[Wrapper] | None = None
+    grad_wrapper: Wrapper | None = None
     _id: Any = None
 
     def __init__(self, owner: Any = None, id: Any = None, tags: Any = None, description: str | None = None) -> None:
@@ -300,6 +301,21 @@ class WrappedParameter(Wrapper, torch.nn.Parameter):
 
     def __str__(self) -> str:
         return f"(Wrapper)>{link_text(link_of(self))}"
+
+    @property
+    def grad(self) -> Any:
+        """The gradient where the parameter is, or None; the same pointer each time."""
+        link = link_of(self)
+        grad = getattr(link, "kept_grad", None)
+        if grad is None:
+            return None if hasattr(type(link), "kept_grad") else super().grad
+        if link.grad_wrapper is None or link.grad_wrapper.__dict__.get("child") is not grad:
+            link.grad_wrapper = wrap(grad)
+        return link.grad_wrapper
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        Wrapper.grad.__set__(self, value)  # type: ignore[attr-defined]
 
     def detach(self) -> Any:
         """What ``state_dict`` asks for: the remote data without the gradient, no copy and no message."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from syft.core.ops import Op, Returns
-from syft.exceptions import SyftError, UnsupportedOp
+from syft.exceptions import UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor, Wrapper, apply, is_wrapper, link_of, wrap
 from syft.tensors.chain import ChainTensor, first_of
 
@@ -133,7 +133,7 @@ def NumpyTensor(numpy_tensor: Any) -> Wrapper:
         ``(Wrapper)>NumpyTensor>…``; the array is ``.child.child`` and is not copied.
 
     Raises:
-        SyftError: the values are no numbers.
+        UsageError: the values are no numbers.
 
     Example:
         >>> x = NumpyTensor(numpy_tensor=[[1, 2, 3, 4]])
@@ -142,7 +142,7 @@ def NumpyTensor(numpy_tensor: Any) -> Wrapper:
     """
     array = np.asarray(numpy_tensor)
     if array.dtype.kind not in "biufc":
-        raise SyftError(
+        raise UsageError(
             f"a NumpyTensor holds numbers or bools, not {array.dtype}; convert the array with .astype(...) first"
         )
     link = NumpyLink()
@@ -154,10 +154,11 @@ def numpy_tensor(self: torch.Tensor) -> Wrapper:
     """A copy of this local tensor as a `NumpyTensor`.
 
     Raises:
-        SyftError: this tensor is a wrapper.
+        UsageError: this tensor is a wrapper.
     """
     if is_wrapper(self):
-        raise SyftError(
-            "Can only cast a data tensor to NumpyTensor. You called this on a wrapper; fetch what it stands for with .get() first."
+        raise UsageError(
+            "Can only cast a data tensor to NumpyTensor. You called this on a wrapper; "
+            "fetch what it stands for with .get() first."
         )
     return NumpyTensor(_array(self).copy())

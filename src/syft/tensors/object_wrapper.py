@@ -88,8 +88,8 @@ class ObjectWrapper:
         """
         if not is_script(self._obj):
             raise UnserializableError(
-                f"can not serialize {type(self._obj).__name__!r} object: of what can be called only TorchScript is sent; "
-                "make it with torch.jit.script(...) first"
+                f"can not serialize {type(self._obj).__name__!r} object: of what can be called only TorchScript "
+                "is sent; make it with torch.jit.script(...) first"
             )
         tags = None if self.tags is None else frozenset(self.tags)
         return self._obj, self.id, tags, self.description

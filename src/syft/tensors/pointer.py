@@ -56,6 +56,7 @@ class PointerTensor(ObjectPointer, SyftTensor):
     precedence = 1
     _info: Description | None = None
     _shape: torch.Size | None = None
+    _grad_pointer: PointerTensor | None = None
 
     def __init__(
         self,
@@ -161,6 +162,7 @@ class PointerTensor(ObjectPointer, SyftTensor):
         """Point somewhere else from now on."""
         super().point(location, id_at_location)
         location.gradients.pop((id_at_location, self.path), None)
+        self._grad_pointer = None
 
     def forget_info(self) -> None:
         """The remote tensor changed: ask again when its metadata is next needed."""
@@ -179,24 +181,46 @@ class PointerTensor(ObjectPointer, SyftTensor):
     def shape(self, value: Any) -> None:
         self._shape = torch.Size(value)
 
-    @property
-    def grad(self) -> PointerTensor | None:
-        """A pointer to the remote gradient, or None if the tensor has none."""
+    def gradient_info(self) -> Description | None:
+        """What the remote gradient is like, or None if there is none; asked for once until it may have changed."""
         location = self.location
         if location is None:
             self.check_alive()
         known = location.gradients
         key = (self.id_at_location, self.path)
-        path = (*self.path, "grad")
         if key not in known:
             # An optimizer reads .grad four times a step; the worker is asked once.
-            known[key] = location.request(Describe(Ref(self.id_at_location, path)))
-        info = known[key]
+            known[key] = location.request(Describe(Ref(self.id_at_location, (*self.path, "grad"))))
+        info: Description | None = known[key]
+        return info
+
+    @property
+    def grad(self) -> PointerTensor | None:
+        """A pointer to the remote gradient, or None if the tensor has none. It keeps the tensor alive."""
+        info = self.gradient_info()
         if info is None:
             return None
-        out: PointerTensor = _new_pointer(PointerTensor)
-        out.location, out.id_at_location, out.owner = location, self.id_at_location, self.owner
-        out.path, out._base, out._info = path, self, info
+        pointer = self.attr("grad")
+        pointer._info = info
+        return pointer
+
+    @property
+    def kept_grad(self) -> PointerTensor | None:
+        """Like ``grad``, but the same pointer each time, and it does not keep the tensor alive.
+
+        For parameters: an optimizer reads their gradients several times a step, and their module keeps
+        them alive. A pointer that did so too would be a circle, and deletion would have to wait for the
+        garbage collector.
+        """
+        info = self.gradient_info()
+        if info is None:
+            return None
+        out = self._grad_pointer
+        if out is None:
+            out = self._grad_pointer = _new_pointer(PointerTensor)
+            out.location, out.id_at_location, out.owner = self.location, self.id_at_location, self.owner
+            out.path, out._id = (*self.path, "grad"), self.id
+        out._info = info
         return out
 
     @property

@@ -60,6 +60,8 @@ class String(str):
 
     tags: set[Any] | None
     description: str | None
+    _id: Any
+    _owner: Any
 
     def __new__(
         cls,
