@@ -15,9 +15,9 @@ from syft.core.ops import is_allowed
 from syft.core.session import SESSION
 from syft.exceptions import UnsupportedOp
 from syft.federated.federate import federate
+from syft.federated.optimizer_state import before_step
 from syft.tensors import attributes, modules, pointer_rules, verbs, wire
 from syft.tensors.base import SyftTensor, Wrapper
-from syft.tensors.optimizers import bring_state_along
 from syft.tensors.private import private_tensor
 from syft.workers.virtual import VirtualWorker
 
@@ -68,7 +68,7 @@ METHODS: dict[type, dict[str, Any]] = {
     Dataset: {"federate": federate},
 }
 """Everything that hooking adds to torch: class, name, what stands there. Besides, torch calls
-`bring_state_along` before every optimizer step, through the hook it offers for that."""
+`before_step` before every optimizer step, through the hook it offers for that."""
 
 _RULES = (pointer_rules, wire)  # importing them registers what they define
 
@@ -111,7 +111,7 @@ class TorchHook:
         for cls, methods in METHODS.items():
             for name, method in methods.items():
                 setattr(cls, name, method)
-        register_optimizer_step_pre_hook(bring_state_along)
+        register_optimizer_step_pre_hook(before_step)
         torch.torch_hooked = True  # type: ignore[attr-defined]
         if local_worker is None:
             local_worker = VirtualWorker(hook=None, id="me", is_client_worker=is_client)

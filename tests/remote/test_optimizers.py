@@ -13,7 +13,7 @@ from torch import nn, optim
 from torch.optim import lr_scheduler as sched
 
 import syft as sy
-from syft.exceptions import NotLocalError, WorkerConflictError
+from syft.exceptions import NotLocalError, TensorsNotCollocatedException
 from tests.remote.training import close, same_model
 
 STEPS = 5
@@ -317,7 +317,7 @@ def test_one_optimizer_that_remembers_does_not_serve_two_workers(
     train(model, optimizer, *places[0][1:])
     before = copy.deepcopy(model.get().state_dict())
     model.send(other)
-    with pytest.raises(WorkerConflictError, match="Optims"):
+    with pytest.raises(TensorsNotCollocatedException, match="Optims"):
         train(model, optimizer, *places[1][1:])
     model.get()
     for name, value in model.state_dict().items():

@@ -26,9 +26,9 @@ from syft.exceptions import (
 Worker = sy.VirtualWorker
 NAMES = (
     "ObjectNotFoundError TensorsNotCollocatedException CannotRequestObjectAttribute InvalidTensorForRemoteGet "
-    "GetNotPermittedError SendNotPermittedError WorkerNotFoundException IdNotUniqueError CompressionNotFoundException "
-    "PlanCommandUnknownError DependencyError ResponseSignatureError InvalidProtocolFileError UndefinedProtocolTypeError "
-    "UndefinedProtocolTypePropertyError PureFrameworkTensorFoundError RemoteObjectFoundError"
+    "GetNotPermittedError SendNotPermittedError WorkerNotFoundException IdNotUniqueError PlanCommandUnknownError "
+    "CompressionNotFoundException DependencyError ResponseSignatureError InvalidProtocolFileError "
+    "UndefinedProtocolTypeError UndefinedProtocolTypePropertyError PureFrameworkTensorFoundError RemoteObjectFoundError"
 ).split()
 
 

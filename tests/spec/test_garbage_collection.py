@@ -138,6 +138,32 @@ def test_search_results_delete_nothing(bob: Worker, me: Any) -> None:
     assert p.get().tolist() == [1]
 
 
+def test_a_search_result_that_is_sent_on_deletes_nothing(workers: list[Worker], me: Any) -> None:
+    bob, alice, _ = workers
+    bob.load_data([torch.tensor([1]).tag("#a")])
+    for place in (alice, bob):
+        (found,) = me.request_search("#a", location=bob)
+        sent_on = found.send(place)
+        del sent_on, found
+        assert [t.tolist() for t in bob.search("#a")] == [[1]]
+    assert alice._objects == {}
+
+
+def test_a_search_result_that_is_sent_on_and_fetched_deletes_nothing(bob: Worker, alice: Worker, me: Any) -> None:
+    bob.load_data([torch.tensor([1]).tag("#a")])
+    (found,) = me.request_search("#a", location=bob)
+    back = found.send(alice).get()
+    del back, found
+    assert [t.tolist() for t in bob.search("#a")] == [[1]]
+
+
+def test_data_sent_without_collection_survive_pointers_to_pointers(bob: Worker, alice: Worker) -> None:
+    pp = torch.tensor([1]).send(bob, garbage_collect_data=False).send(alice)
+    del pp
+    assert alice._objects == {}
+    assert len(bob._objects) == 1
+
+
 def test_results_computed_from_search_results_are_mine(bob: Worker, me: Any) -> None:
     p = torch.tensor([1]).tag("#a").send(bob)
     (found,) = me.request_search("#a", location=bob)
@@ -261,3 +287,14 @@ def test_pointers_may_live_until_the_interpreter_ends(run_script: Any, wire: boo
         "print('end')\n"
     )
     assert run_script(source) == "end\n"
+
+
+def test_a_search_result_that_is_sent_on_and_moved_deletes_nothing(workers: list[Worker], me: Any) -> None:
+    bob, alice, james = workers
+    bob.load_data([torch.tensor([1]).tag("#a")])
+    (found,) = me.request_search("#a", location=bob)
+    sent_on = found.send(alice)
+    sent_on.move(james)
+    del sent_on, found
+    assert alice._objects == james._objects == {}
+    assert [t.tolist() for t in bob.search("#a")] == [[1]]

@@ -79,7 +79,8 @@ def test_the_shape_is_that_of_every_copy(m: Any) -> None:
 
 OPS: dict[str, Any] = {
     "+": lambda t: t + t, "*": lambda t: t * 2, "sum": lambda t: t.sum(), "mm": lambda t: t.mm(t),
-    "==": lambda t: t == t, "[0]": lambda t: t[0], "torch.add": lambda t: torch.add(t, t), "F.relu": lambda t: F.relu(t - 2),
+    "==": lambda t: t == t, "[0]": lambda t: t[0], "torch.add": lambda t: torch.add(t, t),
+    "F.relu": lambda t: F.relu(t - 2),
     ">": lambda t: t > 2, "<": lambda t: t < 2, ">=": lambda t: t >= 2, "<=": lambda t: t <= 2, "!=": lambda t: t != 5,
     "gt": lambda t: t.gt(2), "2-": lambda t: 2 - t, "-": lambda t: -t, "abs": lambda t: abs(-t),
     "torch.cat": lambda t: torch.cat([t, t]), "scalar tensor": lambda t: t * torch.tensor(2.0),

@@ -176,6 +176,14 @@ def test_sending_a_pointer_home_makes_it_the_tensor(bob: Worker) -> None:
     assert pp.get().tolist() == [1, 2]
 
 
+def test_a_pointer_to_a_pointer_moved_home_leaves_nothing_behind(bob: Worker, alice: Worker) -> None:
+    ppp = torch.tensor([1, 2]).send(bob).send(alice).send(bob)
+    ppp.move(alice)
+    assert (len(bob._objects), len(alice._objects)) == (1, 1)
+    del ppp
+    assert empty(bob, alice)
+
+
 def test_a_pointer_moved_home_leaves_nothing_behind(bob: Worker, alice: Worker) -> None:
     pp = torch.tensor([1, 2]).send(bob).send(alice)
     pp.move(bob)

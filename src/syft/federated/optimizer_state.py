@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from syft.tensors import modules
+from syft.tensors.optimizers import bring_state_along
 
 # Counters and scalar averages that torch's optimizers keep with the program and read as numbers.
 _STAYS_HERE = frozenset({"step", "eta", "mu", "mu_product"})
@@ -50,6 +51,29 @@ def state_follows_model(optimizer: torch.optim.Optimizer, *, step_here: bool | N
     elif move_state_before_step not in optimizer._optimizer_step_pre_hooks.values():
         optimizer.register_step_pre_hook(move_state_before_step)
     return optimizer
+
+
+def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    """Make any optimizer fit for a model on a worker; `TorchHook` has torch call it before every step.
+
+    State made here before the model was sent follows the model; state on another worker is refused (see
+    `bring_state_along`). Optimizers that read values step here, with parameters fetched and sent back.
+
+    Args:
+        optimizer: about to step.
+        args: of ``step``.
+        kwargs: of ``step``.
+
+    """
+    own = optimizer._optimizer_step_pre_hooks.values()  # they run after this one
+    if move_state_before_step in own or any(isinstance(hook, _StepHere) for hook in own):
+        return
+    if isinstance(optimizer, _READ_VALUES) and any(
+        getattr(p, "location", None) is not None for group in optimizer.param_groups for p in group["params"]
+    ):
+        state_follows_model(optimizer)
+        return
+    bring_state_along(optimizer, args, kwargs)
 
 
 class _StepHere:

@@ -229,12 +229,14 @@ class Wrapper(torch.Tensor):
             raise UnsupportedOp(f"{op.name!r} got its tensors in a container that syft does not look into; use a list")
         rule = kind.rules.get(op.key)
         out = rule(op, tuple(links), named) if rule is not None else kind.default(op, tuple(links), named)
+        # An in-place op answers with the very link (or list of them) it was given: give back the very wrapper.
+        if links and out is links[0]:
+            return args[0]
+        if named and out is not None:
+            for name, link in named.items():
+                if out is link:
+                    return kwargs[name]  # type: ignore[index]
         if isinstance(out, SyftTensor):
-            # An in-place op answers with the very link it was given: give back the very wrapper.
-            if links and out is links[0]:
-                return args[0]
-            if kwargs and out is links_out(kwargs):
-                return kwargs["out"]
             return wrap(out)
         return _wrap_all(out) if type(out) in _NESTED else out
 
@@ -408,12 +410,6 @@ def unwrap(value: Any) -> Any:
     if kind is slice:
         return slice(unwrap(value.start), unwrap(value.stop), unwrap(value.step))
     return value
-
-
-def links_out(kwargs: dict[str, Any]) -> Any:
-    """The link of the ``out=`` argument, or None."""
-    out = kwargs.get("out")
-    return link_of(out) if type(out) in _WRAPPERS else None
 
 
 def _wrap_all(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from syft.core.ops import BY_NAME
+from syft.core.ops import op_named
 from syft.exceptions import UnsupportedOp
 from syft.tensors.base import Outputs, SyftTensor, apply, is_wrapper, unwrap, wrap
 from syft.tensors.chain import ChainTensor, strip
@@ -62,18 +62,21 @@ def unwrap_args_from_function(
         return_args_type: return the type of the given operands, too.
 
     Returns:
-        Arguments, keyword arguments, a type with ``handle_func_command``, and the operands' type if asked for.
+        Arguments, keyword arguments, a type, and the operands' type if asked for. The type is that of what was
+        under the first operand if it has a ``handle_func_command``, else ``torch.Tensor``, which runs anything.
 
     Raises:
         UnsupportedOp: no operand has anything under it.
     """
     outer = _first(args, kwargs, attr)
     if is_wrapper(outer):
-        stripped: tuple[Any, ...] = (tuple(unwrap(list(args))), unwrap(dict(kwargs)), type(unwrap(outer)))
+        child = unwrap(outer)
+        stripped = (tuple(unwrap(list(args))), unwrap(dict(kwargs)))
     else:
-        kind = type(outer)
-        stripped = (tuple(strip(kind, list(args))), strip(kind, dict(kwargs)), type(outer.child))
-    return (*stripped, type(outer)) if return_args_type else stripped
+        child, kind = outer.child, type(outer)
+        stripped = (tuple(strip(kind, list(args))), strip(kind, dict(kwargs)))
+    runner = type(child) if isinstance(child, ChainTensor) else torch.Tensor
+    return (*stripped, runner, type(outer)) if return_args_type else (*stripped, runner)
 
 
 def _first(args: Any, kwargs: dict[str, Any], attr: str) -> Any:
@@ -135,10 +138,7 @@ def handle_func_command(command: tuple[Any, ...]) -> Any:
         UnsupportedOp: there is no op of that name.
     """
     name, _, args, kwargs = command
-    op = BY_NAME.get(name)
-    if op is None:
-        raise UnsupportedOp(f"there is no torch function {name!r} that tensors of ours can run")
-    return apply(op, tuple(args), dict(kwargs or {}))
+    return apply(op_named(name), tuple(args), dict(kwargs or {}))
 
 
 def get_child(link: Any) -> Any:

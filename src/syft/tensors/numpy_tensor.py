@@ -63,7 +63,8 @@ def _to_torch(value: Any) -> Any:
     if isinstance(value, NumpyLink):
         if not isinstance(value.child, np.ndarray):
             raise UnsupportedOp(f"there is no array under this NumpyTensor but a {type(value.child).__name__}")
-        return torch.from_numpy(np.require(value.child, requirements=["C", "W"]))
+        array = np.asarray(value.child, order="C")
+        return torch.from_numpy(array if array.flags.writeable else array.copy())
     if type(value) in (list, tuple):
         return type(value)([_to_torch(v) for v in value])
     if type(value) is dict:

@@ -32,9 +32,10 @@ _PLAIN = frozenset(
 
 
 # torch's recurrent modules make their first hidden state of zeros, here. It travels with the call.
+# So do the lengths of a packed batch, which torch wants on the CPU of the program.
 _SHIP_STATES = frozenset(
     "torch.lstm torch.gru torch.rnn_tanh torch.rnn_relu torch.lstm_cell torch.gru_cell torch.rnn_tanh_cell "
-    "torch.rnn_relu_cell".split()
+    "torch.rnn_relu_cell torch._pack_padded_sequence".split()
 )
 
 
@@ -95,6 +96,8 @@ class PointerTensor(ObjectPointer, SyftTensor):
         refs: Any = []
         out = kwargs.get("out") if kwargs else None
         given_out = out is not None
+        # In-place functions may name their tensor (torch.nn.init does).
+        target = args[0] if args else next(iter(kwargs.values()), None)
         for a in args:
             kind = type(a)
             if kind is PointerTensor:
@@ -118,11 +121,12 @@ class PointerTensor(ObjectPointer, SyftTensor):
             location.post(Command(op.name, refs, kwargs, result, _is_grad_enabled()))
             return pointer_to(location, result, pointer.owner)
         if returns is _SELF:
-            target = args[0]
-            if type(target) is not PointerTensor:
+            targets = target if type(target) is list or type(target) is tuple else (target,)
+            if any(type(t) is not PointerTensor for t in targets):
                 raise TensorsNotCollocatedException(target, pointer, attr=op.name)
             location.post(Command(op.name, refs, kwargs, None, _is_grad_enabled()))
-            target.forget_info()
+            for changed in targets:
+                changed.forget_info()
             return target
         if returns is _NOTHING or given_out:
             location.post(Command(op.name, refs, kwargs, None, _is_grad_enabled()))
@@ -167,6 +171,8 @@ class PointerTensor(ObjectPointer, SyftTensor):
     def forget_info(self) -> None:
         """The remote tensor changed: ask again when its metadata is next needed."""
         self._info = self._shape = None
+        if self.path and self.path[-1] == "grad" and self.location is not None:
+            self.location.gradients.pop((self.id_at_location, self.path[:-1]), None)
         if self._base is not None:
             self._base.forget_info()
 

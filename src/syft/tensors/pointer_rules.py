@@ -52,12 +52,14 @@ def _set_grad(op: Op, args: Args, kwargs: Kwargs) -> None:
         pointer.location.gradients.pop(key, None)
 
 
-@PointerTensor.implements("backward")
+@PointerTensor.implements("backward", "autograd.backward")
 def _backward(op: Op, args: Args, kwargs: Kwargs) -> Any:
     # 0.2 programs print what backward() returns and expect a pointer; nothing stands behind it.
     PointerTensor.default(op, args, {k: v for k, v in kwargs.items() if v is not None})
-    _pointer(args, op).location.gradients.clear()
-    return dangling(_pointer(args, op))
+    first = args[0] if args else next(iter(kwargs.values()))
+    pointer: PointerTensor = first[0] if isinstance(first, (list, tuple)) else first
+    pointer.location.gradients.clear()
+    return dangling(pointer)
 
 
 @PointerTensor.implements("shape", "size", "dim", "ndim", "numel", "__len__")
