@@ -50,7 +50,8 @@ UNLISTED = re.compile(
 PRIVATE = re.compile(
     r"_foreach_\w+|_fused_(adam|adamw|sgd|adagrad)_|_pack_padded_sequence|_pad_packed_sequence|_weight_norm|"
     r"_transformer_encoder_layer_fwd|_native_multi_head_attention|_threshold|_standard_gamma|_sample_dirichlet|"
-    r"_dirichlet_grad|_aminmax|_safe_softmax|_version|_is_view|_nnz|_values|_indices|_shape_as_tensor|_is_all_true|_is_any_true"
+    r"_dirichlet_grad|_aminmax|_safe_softmax|_version|_is_view|_nnz|_values|_indices|_shape_as_tensor|_is_all_true|"
+    r"_is_any_true|_nested_tensor_from_mask_left_aligned"
 )
 
 CREATION = (

@@ -17,7 +17,7 @@ from syft.core.messages import Put, Relay, Take
 from syft.core.metadata import metadata_of
 from syft.core.ops import BY_NAME
 from syft.core.session import SESSION
-from syft.exceptions import NotSupportedError, WorkerConflictError
+from syft.exceptions import NotSupportedError, UsageError, WorkerConflictError
 from syft.tensors.base import is_wrapper, link_of, wrap
 from syft.tensors.in_place import become_local, become_wrapper
 from syft.tensors.pointer import PointerTensor, pointer_to
@@ -50,6 +50,8 @@ def send(self: nn.Module, *dest: Any, force_send: bool = False, user: Any = None
     tensors = list(_tensors(self))
     if any(map(is_wrapper, tensors)):
         return move(self, worker, user)
+    if any(isinstance(t, nn.parameter.UninitializedTensorMixin) for t in tensors):
+        raise UsageError("a lazy module has no parameters yet; run one local batch through it first, then send it")
     entries = [metadata_of(t) for t in tensors]
     gradients = [gradient_info(t) for t in tensors]
     worker.request(Put(tuple([(e.id, t) for e, t in zip(entries, tensors, strict=True)]), user, giving=True))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from syft.core.ops import Op, Returns
-from syft.exceptions import SyftError, TensorsNotCollocatedException, UsageError
+from syft.exceptions import NotSupportedError, SyftError, TensorsNotCollocatedException, UsageError
 from syft.tensors.base import Outputs, SyftTensor, apply, unwrap, wrap
 from syft.tensors.pointer import PointerTensor
 
@@ -145,7 +145,9 @@ def _join(results: dict[Any, Any]) -> Any:
         return Outputs(joined, getattr(sample, "names", ()))
     if all(r is None for r in results.values()):
         return None
-    return results
+    raise NotSupportedError(
+        f"this gives one plain value a worker ({', '.join(map(str, results))}); ask the pointers in .child.child instead"
+    )
 
 
 def _rule(key: str) -> Callable[..., Any]:

@@ -56,6 +56,8 @@ class PointerTensor(ObjectPointer, SyftTensor):
 
     precedence = 1
     _info: Description | None = None
+    # Of a pointer to a pointer: whether that one owns what it points to (search results do not).
+    target_owns: bool = True
     _shape: torch.Size | None = None
     _grad_pointer: PointerTensor | None = None
 
@@ -116,6 +118,8 @@ class PointerTensor(ObjectPointer, SyftTensor):
         refs = tuple(refs)
         location = pointer.location
         returns = op.returns
+        if kwargs and kwargs.get("inplace") is True:
+            returns = _SELF
         if returns is _TENSOR and not given_out:
             result = new_id()
             location.post(Command(op.name, refs, kwargs, result, _is_grad_enabled()))

@@ -114,11 +114,14 @@ def _send_link(tensor: torch.Tensor, worker: Any, user: Any, gc: bool) -> Pointe
             "name an allowed user with send(worker, user=...)"
         )
     is_pointer = isinstance(link, PointerTensor)
-    worker.request(Put(((link.id, tensor),), user, owning=is_pointer))
+    owning = is_pointer and link.gc  # a pointer that owns nothing, such as a search result, hands nothing over
+    worker.request(Put(((link.id, tensor),), user, owning=owning))
     if is_pointer:
         link.gc = False
     owner = link.owner if link.owner is not None else SESSION.local_worker
-    return PointerTensor(worker, link.id, owner, None, gc, None, None, link.tags, link.description)
+    out = PointerTensor(worker, link.id, owner, None, gc, None, None, link.tags, link.description)
+    out.target_owns = owning or not is_pointer
+    return out
 
 
 def take_over(entry: Metadata, pointer: Any) -> None:
@@ -173,7 +176,7 @@ def get(
         kwargs["user"] = user
     if reason:
         kwargs["reason"] = reason
-    out = own(fetch(link, *args, **kwargs))
+    out = own(fetch(link, *args, **kwargs), getattr(link, "target_owns", True))
     if isinstance(link, PointerTensor) and link.path:
         return out
     if inplace and not isinstance(out, list):
@@ -191,10 +194,10 @@ def get_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
     return get(self, *args, inplace=True, **kwargs)
 
 
-def own(fetched: Any) -> Any:
-    """A fetched pointer belongs to whoever fetched it; a bare link gets its wrapper."""
+def own(fetched: Any, owns: bool = True) -> Any:
+    """A fetched pointer that owned its object belongs to whoever fetched it; a bare link gets its wrapper."""
     if is_wrapper(fetched) and isinstance(link := link_of(fetched), PointerTensor):
-        link.gc = True
+        link.gc = owns
     return wrap(fetched) if isinstance(fetched, SyftTensor) else fetched
 
 

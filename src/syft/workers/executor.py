@@ -12,10 +12,10 @@ from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
 from syft.core.ops import Returns, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
-from syft.tensors.base import Outputs, is_wrapper, link_of, names_of_results
+from syft.tensors.base import Outputs, is_wrapper, link_of, names_of_results, unwrap
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
-from syft.tensors.verbs import allow, description_of
+from syft.tensors.verbs import allow, description_of, own
 from syft.workers.policy import GUARDED, Policy
 from syft.workers.store import ObjectStore
 
@@ -154,16 +154,18 @@ class Executor:
             held = self.store.objects.get(id)
             if held is not None and is_wrapper(held) and not allow(held, message.user):
                 raise SendNotPermittedError(f"object {id} is private and user {message.user!r} may not replace it")
+        if message.owning:
+            self._come_home([unwrap(obj) for _, obj in message.objects])
         for id, obj in message.objects:
-            if message.owning and isinstance(obj, torch.Tensor) and not is_wrapper(obj):
-                self._came_home(obj)
             self.store.put(id, self.policy.place(obj))
             if message.owning and is_wrapper(obj) and isinstance(link := link_of(obj), PointerTensor):
                 link.gc = True
 
-    def _came_home(self, obj: Any) -> None:
+    def _come_home(self, arriving: list[Any]) -> None:
         # A pointer that was moved to where it points has become the object itself, under its new id.
-        self.store.discard([id for id, held in self.store.objects.items() if held is obj])
+        # (Decoding puts a new wrapper over a stored link, so links are compared.)
+        home = {id(obj) for obj in arriving}
+        self.store.discard([key for key, held in self.store.objects.items() if id(unwrap(held)) in home])
 
     def _take(self, message: m.Take) -> list[Any]:
         objects = [self.store.get(ref.id) for ref in message.refs]
@@ -187,9 +189,14 @@ class Executor:
         if message.destination == self.worker.id and not message.leave_pointer:
             return
         destination = self.peer(message.destination)
+        # What owned goes on owning there; a pointer that owned nothing (to a search result) goes alone.
+        placed = list(zip(message.as_ids, objects, strict=True))
+        owners = [_owns(obj) for obj in objects]
         for obj in objects:
             _let_go(obj)
-        destination.request(m.Put(tuple(zip(message.as_ids, objects, strict=True)), message.user, owning=True))
+        for owning in sorted(set(owners)):
+            part = tuple([pair for pair, owns in zip(placed, owners, strict=True) if owns is owning])
+            destination.request(m.Put(part, message.user, owning=owning))
         self.store.discard(message.ids)
         if message.leave_pointer:
             for id, far, obj in zip(message.ids, message.as_ids, objects, strict=True):
@@ -200,7 +207,9 @@ class Executor:
         obj = self.store.get(message.id)
         if not (is_wrapper(obj) and isinstance(link_of(obj), PointerTensor)):
             return False
-        fetched = link_of(obj).get()
+        link = link_of(obj)
+        owned = link.gc
+        fetched = own(link.get(), owned)
         set_identity(fetched, message.id, self.worker)
         self.store.put(message.id, fetched)
         return True
@@ -241,6 +250,11 @@ class Executor:
 
 def _bound_methods(target: Any, offered: frozenset[str]) -> dict[str, Callable[..., Any]]:
     return {name: getattr(target, name) for name in sorted(offered)}
+
+
+def _owns(obj: Any) -> bool:
+    # Data own themselves; a stored pointer says whether it owns.
+    return not is_wrapper(obj) or bool(getattr(link_of(obj), "gc", True))
 
 
 def _let_go(obj: Any) -> None:
