@@ -162,6 +162,9 @@ BY_TAG: dict[str, st.SearchStrategy[Any]] = {
     "torch.dtype": dtypes,
     "torch.layout": layouts,
     "torch.memory_format": memory_formats,
+    "torch.linear_cross_entropy_options": st.builds(
+        torch_types.LossOptions, allow_retain_graph=st.booleans(), acc_policy=st.sampled_from(["auto", "balanced"])
+    ),
     "torch.device": devices,
     "torch.size": torch_sizes,
     "tensor": tensors,

@@ -49,6 +49,7 @@ def samples() -> dict[str, Any]:
         "torch.dtype": torch.bfloat16,
         "torch.layout": torch.sparse_csr,
         "torch.memory_format": torch.channels_last,
+        "torch.linear_cross_entropy_options": torch.nn.LinearCrossEntropyOptions(),
         "torch.device": torch.device("cuda", 3),
         "torch.size": torch.Size([2, 0, 3]),
         "tensor": _tensor(),

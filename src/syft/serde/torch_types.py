@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from syft.serde.checks import integer, text
+from syft.serde.checks import flag, integer, one_of, optional, text
 from syft.serde.registry import REGISTRY, Sink, Source
 
 T = TypeVar("T")
@@ -84,3 +84,32 @@ _register_names(torch.layout, "torch.layout", LAYOUTS)
 _register_names(torch.memory_format, "torch.memory_format", MEMORY_FORMATS)
 REGISTRY.add(torch.device, "torch.device", lambda device, sink: device_fields(device), _device)
 REGISTRY.add(torch.Size, "torch.size", lambda size, sink: tuple(size), _size)
+
+
+LossOptions: Any = getattr(torch.nn, "LinearCrossEntropyOptions", None)
+"""How to chunk ``F.linear_cross_entropy``: plain values in a class of newer torch versions, else None."""
+
+
+def _loss_options_fields(options: Any, sink: Sink) -> tuple[Any, ...]:
+    return (
+        options.allow_retain_graph,
+        options.batch_chunk_size,
+        options.chunking_method,
+        options.acc_policy,
+        options.acc_dtype,
+    )
+
+
+def _loss_options(received: list[Any], source: Source) -> Any:
+    retain, chunk, method, policy, dtype = received
+    return LossOptions(
+        allow_retain_graph=flag(retain),
+        batch_chunk_size=optional(integer)(chunk),
+        chunking_method=optional(text)(method),
+        acc_policy=text(policy),
+        acc_dtype=optional(one_of(torch.dtype))(dtype),
+    )
+
+
+if LossOptions is not None:
+    REGISTRY.add(LossOptions, "torch.linear_cross_entropy_options", _loss_options_fields, _loss_options)

@@ -50,7 +50,7 @@ def send(self: nn.Module, *dest: Any, force_send: bool = False, user: Any = None
     tensors = list(_tensors(self))
     if any(map(is_wrapper, tensors)):
         return move(self, worker, user)
-    if any(isinstance(t, nn.parameter.UninitializedTensorMixin) for t in tensors):
+    if any(isinstance(t, (nn.UninitializedParameter, nn.UninitializedBuffer)) for t in tensors):
         raise UsageError("a lazy module has no parameters yet; run one local batch through it first, then send it")
     entries = [metadata_of(t) for t in tensors]
     gradients = [gradient_info(t) for t in tensors]

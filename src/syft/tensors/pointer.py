@@ -16,6 +16,7 @@ from syft.exceptions import (
     TensorsNotCollocatedException,
     UnserializableError,
 )
+from syft.serde.torch_types import LossOptions
 from syft.tensors.base import Outputs, SyftTensor, apply
 from syft.tensors.object_pointer import ObjectPointer, pointer_text
 
@@ -26,7 +27,7 @@ _TENSOR, _SELF, _NOTHING = Returns.TENSOR, Returns.SELF, Returns.NOTHING
 _PLAIN = frozenset(
     {
         int, float, bool, str, complex, bytes, type(None), type(Ellipsis), range,
-        torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size,
+        torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size, LossOptions,
     }
 )  # fmt: skip
 
