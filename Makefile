@@ -1,6 +1,6 @@
 # Each target makes $(VENV) with what it needs by itself; a stamp file keeps re-runs quick.
 #   make install   the package and all its extras       make demo    federated training on this machine
-#   make test      every test and doctest               make lint    formatting, lint rules, types
+#   make test      the tests and doctests               make lint    formatting, lint rules, types
 #   make bench     the benchmarks                       make docs    the documentation, in site/
 
 .POSIX:
@@ -15,7 +15,7 @@ PYTEST = $(BIN)/python -m pytest
 DEMO_OUT = demo-output
 SOURCES = src tests benchmarks scripts
 
-.PHONY: all install demo test test-quick test-slow doctest coverage lint format size bench docs constraints build clean distclean
+.PHONY: all install demo test test-all test-quick test-slow doctest coverage lint format size bench docs constraints build clean distclean
 
 all: install
 
@@ -55,7 +55,10 @@ docs: $(VENV)/.stamp-docs
 
 # --- checks ------------------------------------------------------------------------------------------
 
-test: test-quick test-slow doctest
+test: test-quick doctest
+
+# The long fuzzing, state machine and training runs, on top of `make test`.
+test-all: test test-slow
 
 test-quick: $(VENV)/.stamp-dev
 	$(PYTEST) -m "not slow" tests

@@ -15,12 +15,16 @@ from syft.federated.dataset import BaseDataset, PointerDataset
 from syft.federated.federate import FederatedDataset
 from syft.federated.loader import FederatedDataLoader
 from syft.federated.trainer import FederatedTrainer
+from syft.grid.private_grid import PrivateGridNetwork, VirtualGrid
 from syft.sandbox import create_sandbox, make_hook
 from syft.tensors.abstract import AbstractTensor
 from syft.tensors.logging import LoggingTensor
 from syft.tensors.multi_pointer import MultiPointerTensor, combine_pointers
+from syft.tensors.numpy_tensor import NumpyTensor
+from syft.tensors.object_wrapper import ObjectWrapper
 from syft.tensors.pointer import PointerTensor
 from syft.tensors.private import PrivateTensor
+from syft.tensors.strings import String
 from syft.torch_hook import TorchHook
 from syft.version import __version__
 from syft.workers.virtual import VirtualWorker
@@ -36,10 +40,15 @@ __all__ = [
     "FederatedTrainer",
     "LoggingTensor",
     "MultiPointerTensor",
+    "NumpyTensor",
+    "ObjectWrapper",
     "PointerDataset",
     "PointerTensor",
+    "PrivateGridNetwork",
     "PrivateTensor",
+    "String",
     "TorchHook",
+    "VirtualGrid",
     "VirtualWorker",
     "__version__",
     "combine_pointers",

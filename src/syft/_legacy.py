@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 ALIASES = {
+    "syft.common.util": "syft.chebyshev",
     "syft.federated.floptimizer": "syft.federated.optimizers",
     "syft.federated.utils": "syft.federated.fl_utils",
     "syft.frameworks.torch.fl": "syft.federated",
@@ -17,14 +18,20 @@ ALIASES = {
     "syft.frameworks.torch.fl.loader": "syft.federated.loader",
     "syft.frameworks.torch.fl.utils": "syft.federated.fl_utils",
     "syft.frameworks.torch.tensors.decorators.logging": "syft.tensors.logging",
+    "syft.frameworks.torch.tensors.interpreters.numpy": "syft.tensors.numpy_tensor",
     "syft.frameworks.torch.tensors.interpreters.private": "syft.tensors.private",
     "syft.generic.frameworks.hook.hook_args": "syft.tensors.hook_args",
     "syft.generic.frameworks.overload": "syft.tensors.abstract",
     "syft.generic.id_provider": "syft.core.ids",
+    "syft.generic.metrics": "syft.metrics",
     "syft.generic.object_storage": "syft.workers.object_storage",
+    "syft.generic.pointers.callable_pointer": "syft.tensors.object_wrapper",
     "syft.generic.pointers.multi_pointer": "syft.tensors.multi_pointer",
     "syft.generic.pointers.object_pointer": "syft.tensors.object_pointer",
+    "syft.generic.pointers.object_wrapper": "syft.tensors.object_wrapper",
     "syft.generic.pointers.pointer_tensor": "syft.tensors.pointer",
+    "syft.generic.pointers.string_pointer": "syft.tensors.strings",
+    "syft.generic.string": "syft.tensors.strings",
     "syft.generic.tensor": "syft.tensors.abstract",
     "syft.messaging.message": "syft.core.messages",
     "syft.serde.msgpack.serde": "syft.serde",

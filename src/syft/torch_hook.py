@@ -18,7 +18,10 @@ from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
 from syft.tensors import attributes, modules, pointer_rules, verbs, wire
 from syft.tensors.base import SyftTensor, Wrapper
+from syft.tensors.hook_args import handle_func_command
+from syft.tensors.numpy_tensor import numpy_tensor
 from syft.tensors.private import private_tensor
+from syft.workers import object_kinds
 from syft.workers.virtual import VirtualWorker
 
 logger = logging.getLogger("syft.torch_hook")
@@ -37,6 +40,8 @@ METHODS: dict[type, dict[str, Any]] = {
         "describe": verbs.describe,
         "allow": verbs.allow,
         "private_tensor": private_tensor,
+        "numpy_tensor": numpy_tensor,
+        "handle_func_command": staticmethod(handle_func_command),
         "combine": verbs.combine,
         "create_pointer": verbs.create_pointer,
         "on": verbs.on,
@@ -70,7 +75,7 @@ METHODS: dict[type, dict[str, Any]] = {
 """Everything that hooking adds to torch: class, name, what stands there. Besides, torch calls
 `before_step` before every optimizer step, through the hook it offers for that."""
 
-_RULES = (pointer_rules, wire)  # importing them registers what they define
+_RULES = (object_kinds, pointer_rules, wire)  # importing them registers what they define
 
 
 class TorchHook:

@@ -15,10 +15,12 @@ from tests.architecture.source import Module, load, parse, parse_all
 ORDER: tuple[frozenset[str], ...] = (
     frozenset({"exceptions"}),
     frozenset({"core"}),
+    frozenset({"chebyshev", "metrics"}),
     frozenset({"serde"}),
     frozenset({"tensors"}),
     frozenset({"workers"}),
     frozenset({"federated"}),
+    frozenset({"grid"}),
     frozenset({"torch_hook", "sandbox", "cli", "_legacy"}),
     frozenset({""}),
 )

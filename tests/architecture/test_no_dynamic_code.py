@@ -29,6 +29,7 @@ NAMED_ACCESS = {"getattr": 1, "attrgetter": 0, "methodcaller": 0, "__getattribut
 
 # (module, finding) -> why it is harmless there.
 MAY_USE = {
+    ("syft.tensors.torchscript", "torch.jit.load"): "TorchScript of a client, where the policy of the worker allows it",
     ("syft._legacy", "importlib"): "imports today's modules for 0.2 paths, both out of a literal table",
     ("syft.federated.checkpoint", "torch.load"): "a file of this machine that the user names, with weights_only=True",
     ("syft._legacy", "sys.modules"): "an old path of that literal table becomes another name of today's module",

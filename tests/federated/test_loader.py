@@ -20,7 +20,7 @@ from syft.federated.dataset import BaseDataset
 from syft.federated.federate import FederatedDataset, federate
 from syft.federated.loader import FederatedDataLoader
 from syft.federated.schedule import rotating, round_robin, sequential, together
-from syft.federated.worker_keys import WorkerNotFoundException, WorkerDict
+from syft.federated.worker_keys import WorkerDict, WorkerNotFoundException
 from tests.federated.places import fresh_workers
 
 Workers = list[sy.VirtualWorker]

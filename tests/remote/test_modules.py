@@ -104,3 +104,19 @@ def test_control_a_model_that_was_not_trained_is_found(worker: sy.VirtualWorker)
     step(local, torch.optim.SGD(local.parameters(), lr=0.01), (torch.ones(2, 3),), {})
     with pytest.raises(AssertionError, match="weight"):
         same_model(model.get(), local)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_a_state_that_is_elsewhere_is_refused(kind: type[nn.RNNBase], worker: sy.VirtualWorker) -> None:
+    model, batch, state = kind(3, 4).send(worker), torch.ones(5, 2, 3).send(worker), torch.ones(1, 2, 4)
+    with pytest.raises(TensorsNotCollocatedException):
+        model(batch, (state, state) if kind is nn.LSTM else state)
+
+
+@pytest.mark.parametrize("model", [nn.LSTM(3, 4), nn.GRUCell(3, 4), nn.Linear(3, 4), nn.BatchNorm1d(3)], ids=str)
+def test_a_model_here_refuses_data_there(model: nn.Module, worker: sy.VirtualWorker) -> None:
+    batch = torch.ones(2, 3).send(worker)
+    with pytest.raises(TensorsNotCollocatedException):
+        model(batch)
+    assert len(worker._objects) == 1
+    assert batch.get().sum() == 6

@@ -337,3 +337,27 @@ def test_one_optimizer_without_memory_serves_two_workers(worker: sy.VirtualWorke
         train(model.send(place), optimizer, X.send(place), Y.send(place))
         model.get()
     same_model(model, trained_here(lambda p: optim.SGD(p, lr=0.1)))
+
+
+class Scale(nn.Module):
+    """A model whose only parameter has no dimensions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "Muon"])
+def test_state_of_a_parameter_without_dimensions_follows_it(name: str, worker: sy.VirtualWorker) -> None:
+    local, model, x = Scale(), Scale(), torch.ones(3)
+    here, there = (OPTIMIZERS[name](net.parameters()) for net in (local, model))
+    train(local, here, x, 0)
+    train(model, there, x, 0)
+    model.send(worker)
+    for _ in range(2):
+        train(local, here, x, 0)
+        train(model, there, x.send(worker), 0)
+    same_model(model.get(), local)

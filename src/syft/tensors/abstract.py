@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from syft.core.ops import BY_NAME, Op
+from syft.core.ops import Op
 from syft.serde.registry import register
-from syft.tensors.base import apply
 from syft.tensors.chain import ChainTensor, first_of, strip, wire_tag
 
 
@@ -116,17 +116,21 @@ class AbstractTensor(ChainTensor):
         else:
             own = _own_function(cls, op.name)
             if isinstance(own, _Function):
-                return first.cover(own.function(*strip(cls, args), **strip(cls, kwargs)))
+                given = _given(own.function, op, kwargs)
+                return first.cover(own.function(*strip(cls, args), **strip(cls, given)))
             if own is not None:
-                return own(*args, **kwargs)
+                return own(*args, **_given(own, op, kwargs))
             cls.on_function_call((op.name, None, args, kwargs))
         return super().default(op, args, kwargs)
 
-    @classmethod
-    def handle_func_command(cls, command: tuple[Any, ...]) -> Any:
-        """Run ``(dotted name, None, args, kwargs)`` on tensors of this type."""
-        name, _, args, kwargs = command
-        return apply(BY_NAME[name], tuple(args), dict(kwargs or {}))
+
+def _given(own: Callable[..., Any], op: Op, kwargs: dict[str, Any]) -> dict[str, Any]:
+    # torch.nn.functional spells out every default: relu(x) arrives as relu(x, inplace=False).
+    wanted = inspect.signature(own).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in wanted.values()):
+        return kwargs
+    defaults = inspect.signature(op.fn).parameters if inspect.isfunction(op.fn) else {}
+    return {k: v for k, v in kwargs.items() if k in wanted or k not in defaults or v is not defaults[k].default}
 
 
 def _own_method(cls: type, name: str) -> _Method | None:

@@ -7,10 +7,12 @@ from typing import Any, Self
 
 import torch
 
-from syft.core.ops import Op, Returns
+from syft.core.ops import Op, Returns, op_named
 from syft.exceptions import NotRemoteError
+from syft.serde.checks import keywords, object_id, optional, text
 from syft.serde.registry import register
-from syft.tensors.base import Outputs, SyftTensor, apply, names_of_results, unwrap
+from syft.tensors.base import SyftTensor, apply, unwrap
+from syft.tensors.outputs import Outputs, names_of_results
 
 
 class ChainTensor(SyftTensor):
@@ -75,6 +77,12 @@ class ChainTensor(SyftTensor):
             return Outputs([self.cover(o) for o in out], names_of_results(out))
         return out
 
+    @classmethod
+    def handle_func_command(cls, command: tuple[Any, ...]) -> Any:
+        """Run ``(dotted name, None, args, kwargs)`` on links of this type."""
+        name, _, args, kwargs = command
+        return apply(op_named(name), tuple(args), dict(kwargs or {}))
+
     @property
     def location(self) -> Any:
         """Where the data under this link is, or None if it is here."""
@@ -111,11 +119,18 @@ def wire_tag(cls: type) -> str:
     return f"chain:{cls.__name__[:40]}:{blake2s(path.encode(), digest_size=6).hexdigest()}"
 
 
+def _tags(value: Any) -> set[Any]:
+    if type(value) is not set or any(isinstance(tag, (torch.Tensor, SyftTensor)) for tag in value):
+        raise ValueError("tags are a set of words, not of tensors")
+    return value
+
+
 def _from_wire_of(cls: type[ChainTensor]) -> Any:
     def from_wire(data: Any, context: Any) -> ChainTensor:
         settings, child, id, tags, description = data
-        out = cls(**settings)
-        out.child, out._id, out.tags, out.description = unwrap(child), id, tags, description
+        out = cls(**keywords(settings))
+        out.child, out._id = unwrap(child), optional(object_id)(id)
+        out.tags, out.description = optional(_tags)(tags), optional(text)(description)
         out.owner = context
         return out
 
@@ -133,7 +148,7 @@ def first_of(cls: type[ChainTensor], *values: Any) -> Any:
     return None
 
 
-def all_of(cls: type[ChainTensor], *values: Any) -> list[Any]:
+def all_of(cls: type[SyftTensor], *values: Any) -> list[Any]:
     """All links of a class among (nested) operands."""
     found: list[Any] = []
     for value in values:

@@ -12,8 +12,9 @@ import torch
 
 from syft.core.ops import op_named
 from syft.exceptions import UnsupportedOp
-from syft.tensors.base import Outputs, SyftTensor, apply, is_wrapper, unwrap, wrap
+from syft.tensors.base import SyftTensor, apply, is_wrapper, unwrap, wrap
 from syft.tensors.chain import ChainTensor, strip
+from syft.tensors.outputs import Outputs
 
 
 def unwrap_args_from_method(

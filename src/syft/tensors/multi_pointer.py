@@ -9,7 +9,8 @@ import torch
 
 from syft.core.ops import Op, Returns
 from syft.exceptions import NotSupportedError, SyftError, TensorsNotCollocatedException, UsageError
-from syft.tensors.base import Outputs, SyftTensor, apply, unwrap, wrap
+from syft.tensors.base import SyftTensor, apply, unwrap, wrap
+from syft.tensors.outputs import Outputs
 from syft.tensors.pointer import PointerTensor
 
 
@@ -146,7 +147,7 @@ def _join(results: dict[Any, Any]) -> Any:
     if all(r is None for r in results.values()):
         return None
     raise NotSupportedError(
-        f"this gives one plain value a worker ({', '.join(map(str, results))}); ask the pointers in .child.child instead"
+        f"this gives one plain value for each of {', '.join(map(str, results))}; ask the pointers in .child.child"
     )
 
 

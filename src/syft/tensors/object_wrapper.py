@@ -11,8 +11,9 @@ from syft.core.messages import Named, Stored
 from syft.exceptions import TensorsNotCollocatedException, UnserializableError
 from syft.serde.checks import object_id, one_of, optional, text
 from syft.serde.registry import serializable
-from syft.tensors.base import Outputs, unwrap
+from syft.tensors.base import unwrap
 from syft.tensors.object_pointer import ObjectPointer
+from syft.tensors.outputs import Outputs
 from syft.tensors.pointer import pointer_to
 from syft.tensors.torchscript import is_script
 from syft.tensors.wire import register_pointer

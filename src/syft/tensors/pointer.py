@@ -17,8 +17,9 @@ from syft.exceptions import (
     UnserializableError,
 )
 from syft.serde.torch_types import LossOptions
-from syft.tensors.base import Outputs, SyftTensor, apply
+from syft.tensors.base import SyftTensor, apply
 from syft.tensors.object_pointer import ObjectPointer, pointer_text
+from syft.tensors.outputs import Outputs
 
 _is_grad_enabled = torch.is_grad_enabled
 _TENSOR, _SELF, _NOTHING = Returns.TENSOR, Returns.SELF, Returns.NOTHING
@@ -140,14 +141,7 @@ class PointerTensor(ObjectPointer, SyftTensor):
         return pointer.answer(reply)
 
     def answer(self, reply: Any) -> Any:
-        """Turn a reply into pointers at this pointer's location.
-
-        Args:
-            reply: `Stored` marks, containers of them, or plain values.
-
-        Returns:
-            Pointers in the place of the marks.
-        """
+        """A reply with pointers at this pointer's location in the place of `Stored` marks."""
         if type(reply) is Stored:
             return pointer_to(self.location, reply.id, self.owner)
         if type(reply) is Named:
@@ -339,9 +333,6 @@ class PointerTensor(ObjectPointer, SyftTensor):
     def __repr__(self) -> str:
         shape = self._shape if self._shape is not None else (torch.Size(self._info.shape) if self._info else None)
         return pointer_text(self, type(self).__name__, "" if shape is None else f"\n\tShape: {shape}")
-
-    def __str__(self) -> str:
-        return self.__repr__()
 
 
 _new_pointer = PointerTensor.__new__

@@ -21,6 +21,7 @@ from syft.serde.codec import encode
 from syft.tensors.base import SyftTensor, Wrapper, consume, is_wrapper, link_of, unwrap, wrap
 from syft.tensors.in_place import become_local, become_wrapper
 from syft.tensors.multi_pointer import MultiPointerTensor
+from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
 
 
@@ -108,7 +109,7 @@ def gradient_info(tensor: torch.Tensor) -> Description | None:
 
 def _send_link(tensor: torch.Tensor, worker: Any, user: Any, gc: bool) -> PointerTensor:
     link = link_of(tensor)
-    if not allow_link(link, user):
+    if not may_see(link, user):
         raise SendNotPermittedError(
             f"this tensor is private and user {user!r} may not send it; "
             "name an allowed user with send(worker, user=...)"
@@ -300,15 +301,9 @@ def describe(self: torch.Tensor, description: str) -> Any:
     return self
 
 
-def allow_link(link: Any, user: Any) -> bool:
-    """Whether ``user`` may see the values under this link."""
-    allow = getattr(type(link), "allow", None)
-    return True if allow is None else bool(allow(link, user))
-
-
 def allow(self: torch.Tensor, user: Any = None) -> bool:
     """Whether ``user`` may send or fetch this tensor; public tensors say True to everybody."""
-    return allow_link(link_of(self), user) if is_wrapper(self) else True
+    return may_see(self, user)
 
 
 def on(self: torch.Tensor, tensor: Any, wrap: bool = True) -> Any:

@@ -15,6 +15,7 @@ from syft.serde.registry import register
 from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, link_of, unwrap, wrap
 from syft.tensors.multi_pointer import MultiPointerTensor
 from syft.tensors.object_pointer import ObjectPointer
+from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
 
 
@@ -49,7 +50,10 @@ def _pointer_from(cls: type[ObjectPointer]) -> Any:
         if not (isinstance(path, tuple) and all(isinstance(p, str) for p in path)):
             raise DecodeError("the attribute path of a pointer is a tuple of words")
         if context is not None and context.id == location and not path:
-            return context.get_obj(id_at_location)
+            obj = context.get_obj(id_at_location)
+            # A private object never becomes a part of another one, where nobody would ask its guard.
+            if may_see(obj, None):
+                return obj
         return cls(
             _place(location, context),
             id_at_location,

@@ -11,10 +11,18 @@ import torch
 
 from syft.core import messages as m
 from syft.core.ops import Returns, op_named
-from syft.exceptions import NotAMessageError, NotSupportedError, ObjectNotFoundError, UsageError, WorkerConflictError
+from syft.exceptions import (
+    NotAMessageError,
+    NotSupportedError,
+    ObjectNotFoundError,
+    SendNotPermittedError,
+    UsageError,
+    WorkerConflictError,
+)
 from syft.serde.codec import decode, encode
 from syft.tensors.base import apply, unwrap
 from syft.tensors.object_pointer import ObjectPointer
+from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
 from syft.workers.executor import Executor
 from syft.workers.failures import to_error, to_failure
@@ -242,6 +250,7 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         ptr_id: m.ObjectId | None = None,
         garbage_collect_data: bool | None = None,
         create_pointer: bool = True,
+        user: Any = None,
         **kwargs: Any,
     ) -> Any:
         """Copy an object to a worker.
@@ -252,6 +261,7 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
             ptr_id: the id of the pointer.
             garbage_collect_data: whether the pointer owns the remote object; the object's choice when None.
             create_pointer: return None instead of a pointer when False.
+            user: credential, for private objects.
             **kwargs: passed to the object's own ``create_pointer``.
 
         Returns:
@@ -263,7 +273,7 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         if len(places) > 1:
             raise NotSupportedError("an object can be sent to one worker at a time; call send once for each")
         destination = self.get_worker(places[0], fail_hard=True)
-        self.send_obj(obj, destination)
+        self.send_obj(obj, destination, user)
         if not create_pointer:
             return None
         if garbage_collect_data is not None:
@@ -296,9 +306,17 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
             out.point(recipient, return_ids[0])
         return out
 
-    def send_obj(self, obj: Any, location: BaseWorker) -> None:
-        """Store a copy of the object at a worker."""
-        self.send_msg(m.Put(((obj.id, obj),)), location)
+    def send_obj(self, obj: Any, location: BaseWorker, user: Any = None) -> None:
+        """Store a copy of the object at a worker.
+
+        Raises:
+            SendNotPermittedError: the object is private and ``user`` may not send it.
+        """
+        if not may_see(obj, user):
+            raise SendNotPermittedError(
+                f"this object is private and user {user!r} may not send it; name an allowed user"
+            )
+        self.send_msg(m.Put(((obj.id, obj),), user), location)
 
     def request_obj(self, obj_id: m.ObjectId, location: BaseWorker, user: Any = None, reason: str = "") -> Any:
         """Fetch an object from a worker, which forgets it."""

@@ -12,17 +12,22 @@ from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
 from syft.core.ops import Returns, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
-from syft.tensors.base import Outputs, is_wrapper, link_of, names_of_results, unwrap
+from syft.tensors.base import is_wrapper, link_of, unwrap
 from syft.tensors.object_pointer import ObjectPointer
+from syft.tensors.outputs import Outputs, names_of_results
+from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
-from syft.tensors.verbs import allow, description_of, own
+from syft.tensors.private_ops import may_speak_of_values, without_values
+from syft.tensors.verbs import description_of, own
 from syft.workers.policy import GUARDED, Policy
 from syft.workers.store import ObjectStore
 
 _REF = m.Ref
 _TENSOR = Returns.TENSOR
 # What a worker may answer with as it is. Tensors, and whatever else an op may return, stay.
-_ANSWERS = frozenset({bool, int, float, complex, str, type(None), torch.Size, torch.dtype, torch.device, torch.layout})
+_ANSWERS = frozenset(
+    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout}
+)
 
 
 class Executor:
@@ -84,11 +89,16 @@ class Executor:
         kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
         if op.key in GUARDED:
             self.policy.check(op, args, kwargs)
-        if torch.is_grad_enabled() is message.grad_enabled:
-            out = op.fn(*args, **kwargs)
-        else:
-            with torch.set_grad_enabled(message.grad_enabled):
+        try:
+            if torch.is_grad_enabled() is message.grad_enabled:
                 out = op.fn(*args, **kwargs)
+            else:
+                with torch.set_grad_enabled(message.grad_enabled):
+                    out = op.fn(*args, **kwargs)
+        except Exception as error:
+            if may_speak_of_values(error, args, kwargs):
+                raise without_values(op, args, kwargs) from None
+            raise
         if message.result is None:
             return None
         if message.result in objects:
@@ -100,7 +110,7 @@ class Executor:
 
     def _keep(self, out: Any, result: m.ObjectId | None) -> Any:
         """Keep the tensors of a result and say where they are; plain values answer for themselves."""
-        if isinstance(out, torch.Tensor):
+        if isinstance(out, torch.Tensor) or hasattr(type(out), "remote_kind"):
             id = new_id() if result is None else result
             self.store.put(id, out)
             return m.Stored(id)
@@ -109,6 +119,8 @@ class Executor:
         if isinstance(out, Outputs) or (isinstance(out, tuple) and not isinstance(out, torch.Size)):
             names = out.names if isinstance(out, Outputs) else names_of_results(out)
             return m.Named(names, tuple([self._keep(o, None) for o in out]))
+        if type(out) is dict:
+            return {self._keep(k, None): self._keep(v, None) for k, v in out.items()}
         if type(out) not in _ANSWERS:
             raise CommandNotPermittedError(f"the result is a {type(out).__name__}, which a worker does not give out")
         return out
@@ -152,7 +164,7 @@ class Executor:
     def _put(self, message: m.Put) -> None:
         for id, _ in message.objects:
             held = self.store.objects.get(id)
-            if held is not None and is_wrapper(held) and not allow(held, message.user):
+            if held is not None and is_wrapper(held) and not may_see(held, message.user):
                 raise SendNotPermittedError(f"object {id} is private and user {message.user!r} may not replace it")
         if message.owning:
             self._come_home([unwrap(obj) for _, obj in message.objects])
@@ -170,7 +182,7 @@ class Executor:
     def _take(self, message: m.Take) -> list[Any]:
         objects = [self.store.get(ref.id) for ref in message.refs]
         for obj in objects:
-            if is_wrapper(obj) and not allow(obj, message.user):
+            if type(obj) is not torch.Tensor and not may_see(obj, message.user):
                 raise GetNotPermittedError(
                     f"user {message.user!r} may not see this object of {self.worker.id!r}; it stays where it is. "
                     "Fetch it as an allowed user with .get(user=...)"
