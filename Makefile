@@ -48,7 +48,7 @@ demo: $(VENV)/.stamp-install
 	$(BIN)/syft demo --out $(DEMO_OUT)
 
 bench: $(VENV)/.stamp-install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --json benchmark-results.json
 
 docs: $(VENV)/.stamp-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
