@@ -11,6 +11,10 @@ from syft.tensors.base import Wrapper, is_wrapper, link_of
 from syft.tensors.verbs import send
 
 
+# What torch's optimizers count steps with, or average as numbers; it stays with the program.
+_COUNTERS = frozenset({"step", "eta", "mu", "mu_product"})
+
+
 class OptimizerStateElsewhere(TensorsNotCollocatedException):
     """An optimizer's state is on another worker than the parameter it belongs to."""
 
@@ -44,8 +48,8 @@ def _to(parameter: torch.Tensor, state: dict[str, Any] | None) -> None:
             held = getattr(link_of(value), "location", None)
             if held is not location and held != location:
                 raise _elsewhere(parameter, value, name)
-        elif isinstance(value, torch.Tensor) and value.dim() > 0:
-            state[name] = send(value, location)  # type: ignore[index]  # counters without dimensions stay here
+        elif isinstance(value, torch.Tensor) and (value.dim() > 0 or (name not in _COUNTERS and parameter.dim() == 0)):
+            state[name] = send(value, location)  # type: ignore[index]
 
 
 def _check_here(parameter: torch.Tensor, state: dict[str, Any]) -> None:

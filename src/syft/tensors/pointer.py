@@ -404,7 +404,7 @@ class _Operands:
         if kind is dict:
             return {k: self.value(v) for k, v in value.items()}
         if isinstance(value, torch.Tensor):
-            if value.dim() == 0 or (self.ships and not value.requires_grad):
+            if value.dim() == 0 or (self.ships and not value.requires_grad and self._made_by_torch(value)):
                 return value.detach().clone()  # a number in all but name
             self.local = value
             return None
@@ -414,6 +414,10 @@ class _Operands:
             self.local = value
             return None
         return _scalar(value, self.op)
+
+    def _made_by_torch(self, value: torch.Tensor) -> bool:
+        # A first state is zeros and lengths are what the program knows; any other tensor was not sent on purpose.
+        return self.op.key == "_pack_padded_sequence" or not value.count_nonzero()
 
     def clash(self, args: tuple[Any, ...]) -> tuple[Any, Any]:
         """The two operands of the error, in the order of the call."""
