@@ -500,6 +500,17 @@ def test_a_refusal_does_not_name_who_is_allowed(bob: Any) -> None:
     assert OWNER.encode() not in b"".join(stranger.heard)
 
 
+def test_reading_a_message_asks_nobody(bob: Any, alice: Any, liar: Any) -> None:
+    """Whoever sends a pointer chooses where it points; the worker must not go there to look."""
+    stranger = Stranger(bob)
+    known = MultiPointerTensor(children=[])
+    known.child = {"liar": pointer(liar, "x").child, "alice": pointer(alice, "x").child}
+    for thing in (pointer(liar, "x"), [pointer(liar, "x")], known.wrap(), LoggingTensor().on(known.wrap())):
+        stranger.put("new", thing)
+        stranger.ask(Search(()))
+    assert liar.asked == []
+
+
 def test_a_private_number_is_not_sent_to_another_worker(bob: Any, liar: Any) -> None:
     """A number travels with a call to where the other operands are; a private one stays."""
     hide(bob, "s", float(SECRET))

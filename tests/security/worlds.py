@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import syft as sy
-from syft.core.messages import Describe, Failure, IsNone, Put, Ref, Search, Take
+from syft.core.messages import Describe, IsNone, Put, Ref, Search, Take
 from syft.serde import encode
 from tests.security.stranger import Stranger, hide
 
@@ -65,7 +65,7 @@ class World:
         sy.ID_PROVIDER.set_next_ids(range(1000, 1100), check_ids=False)
         torch.manual_seed(7)
         try:
-            self.stranger.ask(message)
+            self.stranger.heard.append(self.worker.recv_msg(encode(message)))
         finally:
             sy.ID_PROVIDER.set_next_ids([], check_ids=False)
         return self.stranger.heard[-1]
@@ -93,4 +93,4 @@ def alike(replies: Iterable[bytes]) -> list[bytes]:
 
 def failed(reply: bytes) -> bool:
     """Whether the reply is a `Failure`."""
-    return isinstance(sy.serde.decode(reply, None), Failure)
+    return b"\x07\x01failure" in reply[:40]

@@ -22,6 +22,7 @@ from syft.exceptions import (
     NotRemoteError,
     SendNotPermittedError,
     SyftError,
+    WorkerNotFoundException,
 )
 from syft.serde.registry import register
 
@@ -123,6 +124,14 @@ class Badge:
     name: str
 
 
+@dataclass
+class Shell:
+    """An object of one's own that holds a tensor."""
+
+    tensor: Any
+
+
+register(Shell, "tests.shell", lambda shell: [shell.tensor], lambda data, context: Shell(*data))
 register(Badge, "tests.badge", lambda badge: badge.name, lambda data, context: Badge(data))
 
 
@@ -556,6 +565,23 @@ def test_an_object_of_ones_own_carries_only_the_pointer_out(bob: Worker, p: Any,
     assert not any(text in repr(taken) for text in ("4.25", "5.25", "6.25"))
 
 
+def test_any_object_of_the_owners_is_looked_into(bob: Worker) -> None:
+    bob._objects[5] = sy.BaseDataset(private(), torch.zeros(3))
+    bob._objects[6] = {"a": [private()]}
+    bob._objects[7] = Shell(private())
+    for id in (5, 6, 7):
+        with pytest.raises(GetNotPermittedError):
+            bob.request(m.Take((m.Ref(id),), "eve"))
+        assert bob.request(m.Take((m.Ref(id),), "ann", keep=True))
+
+
+def test_a_worker_does_not_print_what_it_guards(bob: Worker, p: Any) -> None:
+    (stored,) = bob._objects.values()
+    assert repr(stored) == "(Wrapper)>PrivateTensor>values that bob guards"
+    assert "4.25" not in f"{bob._objects} {stored * 2}"
+    assert repr(p.get(user="ann")) == "(Wrapper)>PrivateTensor>tensor([4.2500, 5.2500, 6.2500])"
+
+
 @pytest.mark.parametrize("kind", ["tags", "description"])
 def test_names_are_no_objects(bob: Worker, p: Any, kind: str) -> None:
     with pytest.raises(DecodeError):
@@ -606,6 +632,17 @@ def test_multi_pointers(bob: Worker, alice: Worker, p: Any) -> None:
     ):
         with pytest.raises(GetNotPermittedError):
             call()
+
+
+def test_a_received_multi_pointer_asks_nobody(bob: Worker, alice: Worker, p: Any) -> None:
+    both = sy.combine_pointers(p, torch.zeros(3).send(alice))
+    binary = sy.serde.encode(both)
+    bob.log_msgs = alice.log_msgs = True
+    for context in (sy.local_worker, None):
+        assert list(sy.serde.decode(binary, context).child.child) == ["bob", "alice"]
+    assert bob.msg_history == alice.msg_history == []
+    with pytest.raises(WorkerNotFoundException):
+        repr(sy.serde.decode(binary, None).child.child["bob"].info)
 
 
 def test_what_is_printed_found_and_saved_shows_no_values(bob: Worker, me: Any, p: Any) -> None:

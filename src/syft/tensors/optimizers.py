@@ -10,7 +10,6 @@ from syft.exceptions import TensorsNotCollocatedException
 from syft.tensors.base import Wrapper, is_wrapper, link_of
 from syft.tensors.verbs import send
 
-
 # What torch's optimizers count steps with, or average as numbers; it stays with the program.
 _COUNTERS = frozenset({"step", "eta", "mu", "mu_product"})
 

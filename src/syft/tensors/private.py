@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from syft.core.ops import Op, Returns
+from syft.core.session import SESSION
 from syft.exceptions import GetNotPermittedError, SyftError
 from syft.tensors.base import SyftTensor, apply
 from syft.tensors.chain import ChainTensor, all_of, strip
@@ -107,6 +108,8 @@ class PrivateTensor(ChainTensor):
         return None if op.returns is Returns.NOTHING else target
 
     def __repr__(self) -> str:
+        if self.owner not in (None, SESSION.local_worker):
+            return f"{type(self).__name__}>values that {self.owner.id} guards"
         return super().__repr__() + (f"\n\tFailed: {self.failure}" if self.failure else "")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from syft.exceptions import DecodeError
+from syft.exceptions import DecodeError, WorkerNotFoundException
 from syft.serde.registry import register
 from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, link_of, unwrap, wrap
 from syft.tensors.multi_pointer import MultiPointerTensor
@@ -30,6 +30,22 @@ class UnknownLocation:
 
     def __init__(self, id: Any) -> None:
         self.id = id
+
+    def request(self, message: Any) -> Any:
+        """Refuse: nobody is there to ask.
+
+        Raises:
+            WorkerNotFoundException: always.
+        """
+        # Not an AttributeError, of which a link would make another question.
+        raise WorkerNotFoundException(
+            f"worker {self.id!r} is not known here; decode the pointer for a worker that knows it"
+        )
+
+    post = request
+
+    def forget(self, id: Any) -> None:
+        """Nothing can be forgotten there."""
 
 
 def _pointer_fields(pointer: ObjectPointer) -> Any:
@@ -89,7 +105,13 @@ def _wrapper_from(data: Any, context: Any) -> Any:
 
 def _multi_from(data: Any, context: Any) -> MultiPointerTensor:
     id, children = data
-    return MultiPointerTensor(context, id, children=children)
+    multi = MultiPointerTensor(context, id)
+    # Not by the constructor, which asks the workers for shapes: a message must not make its receiver ask around.
+    for pointer in map(unwrap, children):
+        if not isinstance(pointer, PointerTensor) or pointer.location.id in multi.child:
+            raise DecodeError("a multi-pointer holds one pointer a worker")
+        multi.child[pointer.location.id] = pointer
+    return multi
 
 
 register(Wrapper, "syft.wrapper", link_of, _wrapper_from)
