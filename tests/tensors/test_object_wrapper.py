@@ -22,6 +22,7 @@ from syft.exceptions import (
     UnsupportedOp,
 )
 from syft.serde.registry import REGISTRY
+from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.object_wrapper import CallablePointer, ObjectWrapper, create_callable_pointer
 from syft.tensors.pointer import PointerTensor
 
@@ -257,3 +258,13 @@ def test_remote_and_private_tensors_are_no_operands_of_torchscript(me: Any, bob:
             pointer(operand)
         assert "4.25" not in str(raised.value)
     assert len(bob._objects) == 3
+
+
+def test_a_box_that_cannot_travel_is_not_forgotten(bob: Any, me: Any) -> None:
+    bob._store.put(55, ObjectWrapper(lambda x: x, id=55))
+    pointer = ObjectPointer(bob, 55, me, garbage_collect_data=False)
+    with pytest.raises(UnserializableError):
+        pointer.get()
+    assert 55 in bob._objects
+    assert pointer.location is bob
+    bob._store.discard([55])

@@ -32,6 +32,7 @@ from typing import Any
 import torch
 import torch.overrides
 
+from syft.core import op_guards
 from syft.exceptions import UnsupportedOp
 
 
@@ -126,6 +127,7 @@ DENIED: Mapping[str, str] = MappingProxyType(
         "sparse_csc_tensor": _UNCHECKED,
         "sparse_bsr_tensor": _UNCHECKED,
         "sparse_bsc_tensor": _UNCHECKED,
+        "segment_reduce": "nothing checks its lengths and offsets: use scatter_reduce",
         "apply_": _CODE,
         "map_": _CODE,
         "map2_": _CODE,
@@ -239,7 +241,10 @@ def _load() -> tuple[Mapping[str, Op], Mapping[Callable[..., Any], Op]]:
         if func is None:
             continue
         guard = _GUARDED.get(key) or (_operator if _is_operator(name) else None)
-        by_name[name] = op = Op(name, key, guard(func) if guard else func, returns[kind])
+        run = guard(func) if guard else func
+        if key in op_guards.CHECKS:
+            run = op_guards.checked(key, run)
+        by_name[name] = op = Op(name, key, run, returns[kind])
         by_func.setdefault(func, op)
     return MappingProxyType(by_name), MappingProxyType(by_func)
 

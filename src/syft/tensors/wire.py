@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from syft.exceptions import DecodeError, WorkerNotFoundException
+from syft.serde.checks import object_id, one_of, optional, text
 from syft.serde.registry import register
 from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, link_of, unwrap, wrap
 from syft.tensors.multi_pointer import MultiPointerTensor
@@ -63,6 +64,9 @@ def _place(location: Any, context: Any) -> Any:
 def _pointer_from(cls: type[ObjectPointer]) -> Any:
     def from_wire(data: Any, context: Any) -> Any:
         location, id_at_location, id, path, tags, description = data
+        # A worker is named: an object with an ``id`` would be remembered as a worker.
+        location, id_at_location, id = object_id(location), object_id(id_at_location), optional(object_id)(id)
+        tags, description = optional(one_of(frozenset))(tags), optional(text)(description)
         if not (isinstance(path, tuple) and all(isinstance(p, str) for p in path)):
             raise DecodeError("the attribute path of a pointer is a tuple of words")
         if context is not None and context.id == location and not path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -197,6 +198,11 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
             message = decode(binary, self)
             if self.verbose:
                 report(f"worker {self} received ({type(message).__name__})")
+            if type(message) is m.Take and not message.keep:
+                # What cannot be sent is not forgotten either: encode first, then let go.
+                answer = encode(self._executor.handle(replace(message, keep=True)))
+                self._executor.handle(message)
+                return answer
             return encode(self._executor.handle(message))
         except Exception as error:
             return encode(to_failure(error, _name_of(binary)))

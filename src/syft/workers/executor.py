@@ -254,7 +254,7 @@ class Executor:
         found = []
         for id, obj in self.store.search(message.query):
             tags, description = names_of(obj)
-            shape = tuple(obj.shape) if isinstance(obj, torch.Tensor) else None
+            shape = _known_shape(obj)
             kind = "tensor" if isinstance(obj, torch.Tensor) else getattr(type(obj), "remote_kind", "object")
             found.append(m.Found(id, kind, tuple(tags), description, shape))
         return found
@@ -267,6 +267,19 @@ def _bound_methods(target: Any, offered: frozenset[str]) -> dict[str, Callable[.
 def _owns(obj: Any) -> bool:
     # Data own themselves; a stored pointer says whether it owns.
     return not is_wrapper(obj) or bool(getattr(link_of(obj), "gc", True))
+
+
+def _known_shape(obj: Any) -> tuple[int, ...] | None:
+    # One object that cannot say its shape, such as a pointer to something lost, must not spoil the search; and
+    # a search asks no other worker.
+    if not isinstance(obj, torch.Tensor):
+        return None
+    if is_wrapper(obj) and isinstance(link := link_of(obj), PointerTensor):
+        return None if link._shape is None else tuple(link._shape)
+    try:
+        return tuple(obj.shape)
+    except Exception:
+        return None
 
 
 def _let_go(obj: Any) -> None:

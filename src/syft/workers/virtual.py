@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -96,8 +97,19 @@ class VirtualWorker(BaseWorker):
         return self._executor.handle(m.Put(objects, message.user, message.owning))
 
     def _take(self, message: m.Take) -> Any:
-        crossing = copy_of if message.keep else taken_out
-        return [self._cross(obj, self.client or self, crossing) for obj in self._executor.handle(message)]
+        receiver = self.client or self
+        if message.keep or not self._holds_tensors(message.refs):
+            # What cannot cross must not be forgotten either: copy first, then let go.
+            peek = message if message.keep else replace(message, keep=True)
+            copies = [self._cross(obj, receiver, copy_of) for obj in self._executor.handle(peek)]
+            if not message.keep:
+                self._executor.handle(message)
+            return copies
+        return [self._cross(obj, receiver, taken_out) for obj in self._executor.handle(message)]
+
+    def _holds_tensors(self, refs: tuple[m.Ref, ...]) -> bool:
+        objects = self._store.objects
+        return all(isinstance(obj := objects.get(ref.id), torch.Tensor) and not is_wrapper(obj) for ref in refs)
 
     def _call(self, message: m.Call) -> Any:
         return self._cross_value(
@@ -136,9 +148,10 @@ def _from_wire(data: Any, context: Any) -> Any:
         raise DecodeError("a worker travels as its id and, if asked for, its objects by id")
     if objects is None:
         return UnknownLocation(id) if context is None else context.get_worker(id, fail_hard=True)
+    here = () if context is None else (context, context.client)
+    if any(worker is not None and id in worker._known_workers for worker in here):
+        raise DecodeError(f"a worker {id!r} is known here; what it holds is not taken from a message")
     copy = VirtualWorker(getattr(context, "hook", None), id, auto_add=False)
-    if copy._store.objects:
-        raise DecodeError(f"a worker {id!r} with objects of its own is known here; it is not replaced by a copy")
     copy._store.objects.update(objects)
     return copy
 
