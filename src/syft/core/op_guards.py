@@ -90,6 +90,19 @@ def _ctc_loss(log_probs: torch.Tensor, targets: torch.Tensor, *_: Any, **__: Any
     return not targets.numel() or bool(targets.min() >= 0 and targets.max() < log_probs.shape[-1])
 
 
+def _segment_reduce(
+    data: torch.Tensor, reduce: str, *, lengths: Any = None, indices: Any = None, offsets: Any = None,
+    axis: int = 0, unsafe: bool = False, initial: Any = None,
+) -> bool:  # fmt: skip
+    """lengths that add up to at most the size of the axis, or offsets that rise from 0 to at most it"""
+    given, size = lengths if offsets is None else offsets, data.shape[axis]
+    if given is None or (lengths is not None and offsets is not None) or given.shape[:-1] != data.shape[:axis]:
+        return False
+    if offsets is None:
+        return bool((given >= 0).all() and (given.sum(-1) <= size).all())
+    return bool((given[..., 0] == 0).all() and (given.diff() >= 0).all() and (given[..., -1] <= size).all())
+
+
 def _lstm(*args: Any) -> bool:
     """weights that fit the input and the state"""
     packed = isinstance(args[1], torch.Tensor)  # input, batch sizes, state … instead of input, state …
@@ -114,6 +127,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "embedding_bag": _functional_bag,
         "native.ctc_loss": _ctc_loss,
         "ctc_loss": _ctc_loss,
+        "segment_reduce": _segment_reduce,
         "lstm": _lstm,
     }
 )

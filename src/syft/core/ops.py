@@ -127,7 +127,6 @@ DENIED: Mapping[str, str] = MappingProxyType(
         "sparse_csc_tensor": _UNCHECKED,
         "sparse_bsr_tensor": _UNCHECKED,
         "sparse_bsc_tensor": _UNCHECKED,
-        "segment_reduce": "nothing checks its lengths and offsets: use scatter_reduce",
         "apply_": _CODE,
         "map_": _CODE,
         "map2_": _CODE,
