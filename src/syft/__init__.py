@@ -16,6 +16,10 @@ from syft.federated.federate import FederatedDataset
 from syft.federated.loader import FederatedDataLoader
 from syft.federated.trainer import FederatedTrainer
 from syft.grid.private_grid import PrivateGridNetwork, VirtualGrid
+from syft.plans import wire as _plans_on_the_wire  # noqa: F401 - registers their form
+from syft.plans.plan import Plan, func2plan, method2plan
+from syft.plans.pointer import PointerPlan
+from syft.plans.state import State
 from syft.sandbox import create_sandbox, make_hook
 from syft.tensors.abstract import AbstractTensor
 from syft.tensors.logging import LoggingTensor
@@ -42,10 +46,13 @@ __all__ = [
     "MultiPointerTensor",
     "NumpyTensor",
     "ObjectWrapper",
+    "Plan",
     "PointerDataset",
+    "PointerPlan",
     "PointerTensor",
     "PrivateGridNetwork",
     "PrivateTensor",
+    "State",
     "String",
     "TorchHook",
     "VirtualGrid",
@@ -55,9 +62,11 @@ __all__ = [
     "create_sandbox",
     "exceptions",
     "framework",
+    "func2plan",
     "hook",
     "local_worker",
     "make_hook",
+    "method2plan",
     "serde",
     "torch",
     "version",

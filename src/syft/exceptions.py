@@ -27,6 +27,12 @@
     * FederatedError                    data, models or settings that cannot be trained or averaged together
     * CheckpointError                   a checkpoint that cannot be read or does not fit
     * DependencyError                   an optional package is missing
+    * PlanError                         a plan or protocol cannot be recorded, sent or run like this
+        * PlanBuildError                the function does something that cannot be recorded
+        * PlanNotBuiltError             the plan has not been recorded yet
+        * PlanArgumentError             the arguments of a call are not those of the recording
+        * PlanConditionError            the recording does not hold for these arguments
+        * ProtocolError                 the workers of a protocol, or what it is called with, do not fit it
     * PlanCommandUnknownError, ResponseSignatureError, InvalidProtocolFileError,
       UndefinedProtocolTypeError, UndefinedProtocolTypePropertyError,
       PureFrameworkTensorFoundError, RemoteObjectFoundError
@@ -207,6 +213,30 @@ class FederatedError(SyftError, ValueError):
 
 class CheckpointError(SyftError, ValueError):
     """A checkpoint that cannot be read, or that does not fit the model."""
+
+
+class PlanError(SyftError):
+    """A plan or protocol cannot be recorded, sent or run like this."""
+
+
+class PlanBuildError(PlanError, ValueError):
+    """The function does something that cannot be recorded; the message says what to do instead."""
+
+
+class PlanNotBuiltError(PlanError, RuntimeError):
+    """The plan has not been recorded yet."""
+
+
+class PlanArgumentError(PlanError, TypeError):
+    """The arguments of a call are not those of the recording: too many, too few, or of another kind."""
+
+
+class PlanConditionError(PlanError, ValueError):
+    """The recording does not hold for these arguments: the function decided by a size that differs now."""
+
+
+class ProtocolError(PlanError, RuntimeError):
+    """The workers of a protocol, or what it is called with, do not fit it."""
 
 
 class DependencyError(SyftError, ImportError):

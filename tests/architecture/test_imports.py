@@ -19,6 +19,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"serde"}),
     frozenset({"tensors"}),
     frozenset({"workers"}),
+    frozenset({"plans"}),
     frozenset({"federated"}),
     frozenset({"grid"}),
     frozenset({"torch_hook", "sandbox", "cli", "_legacy"}),

@@ -277,7 +277,7 @@ ODD: tuple[Any, ...] = (
 GOOD: dict[str, list[Any]] = {
     "put": [[["y", 5]], None, False, False],
     "command": ["torch.add", [tagged("ref", "x", []), 1], {}, "y", True],
-    "call": [tagged("ref", "x", []), [], {}, "y", "lower"],
+    "call": [tagged("ref", "x", []), [], {}, "y", "lower", True],
     "take": [[tagged("ref", "y", [])], None, "", True],
     "tag": ["x", None, None],
     "fetch": ["x"],
@@ -333,7 +333,7 @@ def test_control_the_messages_that_are_spoilt_here_are_right(stranger: Stranger,
     stranger.put("t", String("text"))
     good = {
         **GOOD,
-        "call": [tagged("ref", "t", []), ["t"], {}, "n", "count"],
+        "call": [tagged("ref", "t", []), ["t"], {}, "n", "count", True],
         "command": ["torch.add", [tagged("ref", "x", []), 1], {}, "sum", True],
     }
     for tag, fields in good.items():  # in the order of the table: what is put there is taken from there

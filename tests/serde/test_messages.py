@@ -36,7 +36,10 @@ FIELDS: dict[str, tuple[list[Any], list[list[Any]]]] = {
         ],
     ),
     "command": (["add", [REF], {}, 5, True], [NOT_A_STR, NOT_A_LIST, NOT_A_DICT, NOT_AN_ID[1:], NOT_A_BOOL]),
-    "call": ([REF, [], {}, None, "forward"], [NOT_A_REF, NOT_A_LIST, NOT_A_DICT, NOT_AN_ID[1:], NOT_A_STR]),
+    "call": (
+        [REF, [], {}, None, "forward", True],
+        [NOT_A_REF, NOT_A_LIST, NOT_A_DICT, NOT_AN_ID[1:], NOT_A_STR, NOT_A_BOOL],
+    ),
     "take": ([[REF], None, "", False], [[*NOT_A_LIST, [1], [None]], [], NOT_A_STR, NOT_A_BOOL]),
     "relay": (
         [[1], "bob", [2], False, None],

@@ -75,6 +75,7 @@ class Call:
     kwargs: dict[str, Any] = field(default_factory=dict)
     result: ObjectId | None = None
     method: str = "__call__"
+    grad_enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

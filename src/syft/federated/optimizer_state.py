@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from syft.plans.recorder import recorder_of
 from syft.tensors import modules
 from syft.tensors.optimizers import bring_state_along
 
@@ -57,7 +58,8 @@ def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Non
     """Make any optimizer fit for a model on a worker; `TorchHook` has torch call it before every step.
 
     State made here before the model was sent follows the model; state on another worker is refused (see
-    `bring_state_along`). Optimizers that read values step here, with parameters fetched and sent back.
+    `bring_state_along`). A step on the state of a plan that is being recorded is written
+    down. Optimizers that read values step here, with parameters fetched and sent back.
 
     Args:
         optimizer: about to step.
@@ -65,6 +67,10 @@ def before_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> Non
         kwargs: of ``step``.
 
     """
+    recorder = recorder_of([p for group in optimizer.param_groups for p in group["params"]])
+    if recorder is not None:
+        recorder.optimize(optimizer)
+        return
     own = optimizer._optimizer_step_pre_hooks.values()  # they run after this one
     if move_state_before_step in own or any(isinstance(hook, _StepHere) for hook in own):
         return

@@ -79,12 +79,13 @@ _message(
 _message(
     m.Call,
     "call",
-    lambda x: (x.target, list(x.args), x.kwargs, x.result, x.method),
+    lambda x: (x.target, list(x.args), x.kwargs, x.result, x.method, x.grad_enabled),
     _REF,
     sequence,
     keywords,
     optional(object_id),
     text,
+    flag,
 )
 _message(m.Take, "take", lambda x: (list(x.refs), x.user, x.reason, x.keep), each(_REF), anything, text, flag)
 _message(

@@ -392,7 +392,7 @@ class _Operands:
     def value(self, value: Any) -> Any:
         """What stands for a value in the command."""
         kind = type(value)
-        if kind in _PLAIN:
+        if kind in _PLAIN or isinstance(value, torch.SymInt):  # a size of a plan that is being recorded
             return value
         if kind is PointerTensor:
             self.here(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -67,7 +68,19 @@ def _shape(op: Op, args: Args, kwargs: Kwargs) -> Any:
     shape = _pointer(args, op).shape
     if op.key == "shape":
         return shape
+    if any(isinstance(size, torch.SymInt) for size in shape):  # of a plan that is being recorded
+        return _of_symbols(op.key, shape, *args[1:], **kwargs)
     return op.fn(torch.empty(shape, device="meta"), *args[1:], **kwargs)
+
+
+def _of_symbols(key: str, shape: torch.Size, dim: int | None = None) -> Any:
+    if key in ("dim", "ndim"):
+        return len(shape)
+    if key == "numel":
+        return math.prod(shape)
+    if key == "__len__":
+        return int(shape[0])
+    return shape if dim is None else shape[dim]
 
 
 @PointerTensor.implements("dtype", "layout", "device", "is_leaf")

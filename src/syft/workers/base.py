@@ -329,6 +329,24 @@ class BaseWorker(WorkerRegistry, ObjectStorage):
         (obj,) = self.send_msg(m.Take((m.Ref(obj_id),), user, reason), location)
         return obj
 
+    def fetch_plan(self, plan_id: m.ObjectId, location: Any, copy: bool = False) -> Any:
+        """A plan that a worker holds; it stays there, too.
+
+        Args:
+            plan_id: its id.
+            location: the worker or its id.
+            copy: give the plan here an id of its own.
+
+        Returns:
+            The plan, without a Python function; None if the worker holds nothing of that id.
+        """
+        try:
+            (plan,) = self.send_msg(m.Take((m.Ref(plan_id),), keep=True), self.get_worker(location, fail_hard=True))
+        except ObjectNotFoundError:
+            return None
+        plan.owner = self
+        return plan.copy() if copy else plan
+
     def request_is_remote_tensor_none(self, pointer: PointerTensor) -> bool:
         """Whether the object behind a pointer is None.
 

@@ -156,7 +156,8 @@ class Executor:
                 f"{type(target).__name__} offers no remote method {message.method!r}; it offers {sorted(offered)}"
             )
         method = _bound_methods(target, offered)[message.method]
-        out = method(*self._value(message.args), **self._value(message.kwargs))
+        with torch.set_grad_enabled(message.grad_enabled):
+            out = method(*self._value(message.args), **self._value(message.kwargs))
         return self._keep(out, message.result)
 
     # --- objects ------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from syft.tensors.wire import UnknownLocation
 from syft.workers.base import BaseWorker, report
 from syft.workers.crossing import copy_of, handed_over, taken_out
 
+_UNCHANGEABLE = frozenset({m.Ref, m.Stored, bool, int, float, str, type(None)})
+
 
 class VirtualWorker(BaseWorker):
     """A simulated worker in this process. It is a simulation: one process has no secrets from itself.
@@ -120,18 +122,27 @@ class VirtualWorker(BaseWorker):
                     self._cross_value(message.kwargs, self),
                     message.result,
                     message.method,
+                    message.grad_enabled,
                 )
             ),
             self.client or self,
         )
 
     def _cross_value(self, value: Any, receiver: Any) -> Any:
-        return decode(encode(value), receiver)
+        return value if _stays_the_same(value) else decode(encode(value), receiver)
 
     def _cross(self, obj: Any, receiver: Any, crossing: Callable[[torch.Tensor], torch.Tensor]) -> Any:
         if isinstance(obj, torch.Tensor) and not is_wrapper(obj):
             return crossing(obj)
         return decode(encode(obj), receiver)
+
+
+def _stays_the_same(value: Any) -> bool:
+    """Whether copying through the codec would change nothing: nothing in it can be changed by its receiver."""
+    kind = type(value)
+    if kind is tuple:
+        return all(map(_stays_the_same, value))
+    return kind in _UNCHANGEABLE or (kind is dict and not value)
 
 
 def _named(worker: VirtualWorker) -> Any:

@@ -1,0 +1,1 @@
+"""Plans and protocols: functions recorded as commands, stored on workers, run with one message."""

@@ -1,0 +1,243 @@
+"""Recording a function: run once on stand-ins that live in a `Recorder`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from syft.core.messages import Ref
+from syft.core.ops import Returns, op_named
+from syft.exceptions import NotLocalError, PlanBuildError, PlanError, TensorsNotCollocatedException, UnsupportedOp
+from syft.plans.dimensions import Arithmetic, Condition, Dimension, Size, refs_of
+from syft.plans.recorder import Recorder, RecordFactories
+from syft.plans.recording import Expect, Input, Optimize, Parameter, Recording, Step
+from syft.plans.tree import example_of, parameter, parameters_of, recorded
+from syft.tensors.base import is_wrapper, link_of
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
+# Ops that return something new and still change an operand, or the stream of random numbers.
+_SIDE_EFFECTS = frozenset({"batch_norm", "native_batch_norm", "instance_norm", "embedding_bag", "embedding"})
+
+Owned = tuple[str, torch.Tensor]
+
+
+def record(
+    name: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    state: Iterable[Owned],
+    *,
+    check_dtypes: bool = True,
+    last: tuple[Any, ...] = (),
+) -> tuple[Recording, list[torch.Tensor]]:
+    """Run a function once on stand-ins and write down what it does.
+
+    Args:
+        name: of the plan.
+        function: what to record.
+        args: examples.
+        kwargs: likewise.
+        state: names and tensors that belong to the plan.
+        check_dtypes: whether dtypes that the function asks for are part of the recording.
+        last: passed after the arguments; not an argument of the plan.
+
+    Returns:
+        The recording, and the tensors of the state in order; those of nested plans come after those of ``state``.
+
+    Raises:
+        PlanBuildError: the function does something that cannot be recorded.
+        Exception: what the function itself raises.
+    """
+    recorder = Recorder(name, check_dtypes=check_dtypes)
+    try:
+        for label, tensor in state:
+            recorder.adopt(tensor, label)
+        call = _call(name, function, args, kwargs, recorder, last)
+        with RecordFactories(recorder):
+            out = call.run()
+        output = _output(recorder, out)
+        return _numbered(recorder, call.parameters, output), recorder.adopted
+    except TensorsNotCollocatedException as error:
+        raise _unknown_tensor(name, error) from error
+    except (UnsupportedOp, NotLocalError) as error:
+        if isinstance(error, PlanError):
+            raise
+        raise PlanBuildError(
+            f"plan {name!r} cannot be recorded: {error} While a function is recorded no tensor has values, and "
+            "all that it does must be ops of torch."
+        ) from error
+    finally:
+        recorder.release()
+
+
+class _Call:
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, parameters: list[Parameter]) -> None:
+        self._function, self._args, self._kwargs, self.parameters = function, args, kwargs, parameters
+
+    def run(self) -> Any:
+        return self._function(*self._args, **self._kwargs)
+
+
+def _call(name: str, function: Any, args: Any, kwargs: Any, recorder: Recorder, last: tuple[Any, ...]) -> _Call:
+    def slot(stand_in: Any) -> Any:
+        return link_of(stand_in).id_at_location
+
+    def convert(value: Any, label: str) -> Any:
+        return recorded(value, recorder.input, slot, f"argument {label!r} of plan {name!r}")
+
+    named = [(label, value, optional) for label, value, optional in parameters_of(function, (*args, *last), kwargs)]
+    by_label: dict[str, Any] = {}
+    parameters = []
+    extra = {id(value) for value in last}
+    for label, value, optional in named:
+        if id(value) in extra:
+            by_label[label] = value
+            continue
+        stand_in, spec = convert(value, label)
+        by_label[label] = stand_in
+        parameters.append(parameter(label, spec, optional, example_of(value)))
+    positional = [by_label[label] for label, _, _ in named[: len(args) + len(last)]]
+    return _Call(function, positional, {key: by_label[key] for key in kwargs}, parameters)
+
+
+def _unknown_tensor(name: str, error: TensorsNotCollocatedException) -> PlanBuildError:
+    local = next(
+        (t for t in (error.tensor_b, error.tensor_a) if isinstance(t, torch.Tensor) and not is_wrapper(t)), None
+    )
+    what = str(error) if local is None else f"a {tuple(local.shape)} tensor of {local.dtype}"
+    return PlanBuildError(
+        f"The following tensor was used but is not known in this plan: {what}.\nPossible reasons for this can be:\n"
+        f"- it is a tensor or a model from outside of {name!r}: give it to the plan as state (@sy.func2plan(state=...) "
+        "or an attribute of a sy.Plan subclass), or pass it in as an argument;\n"
+        "- it was made inside with torch.Tensor(...): make it with torch.tensor(...) instead."
+    )
+
+
+def _output(recorder: Recorder, value: Any) -> Any:
+    if is_wrapper(value):
+        link = link_of(value)
+        if getattr(link, "location", None) is recorder:
+            return Ref(link.id_at_location, link.path)
+        raise PlanBuildError(
+            f"plan {recorder.name!r} returns {link}, which is on a worker; a plan returns what it made."
+        )
+    if isinstance(value, Dimension):
+        return value.expression
+    if isinstance(value, torch.Tensor):
+        raise PlanBuildError(
+            f"plan {recorder.name!r} returns a tensor that is not its own; give it to the plan as state."
+        )
+    if isinstance(value, (list, tuple)):
+        return (tuple if isinstance(value, tuple) else list)([_output(recorder, v) for v in value])
+    if type(value) is dict:
+        return {k: _output(recorder, v) for k, v in value.items()}
+    if type(value) in _PLAIN:
+        return value
+    raise PlanBuildError(
+        f"plan {recorder.name!r} returns a {type(value).__name__}; it can return tensors, numbers, text, and lists, "
+        "tuples and dicts of these."
+    )
+
+
+def _numbered(recorder: Recorder, parameters: list[Parameter], output: Any) -> Recording:
+    """Give the tensors their slots and leave out what no result needs."""
+    instructions = _needed(recorder.instructions, output)
+    numbers: dict[Any, int] = {}
+    for id in (*recorder.state, *recorder.inputs):
+        numbers[id] = len(numbers) + 1
+    used = {ref.id for i in instructions for ref in _refs(i)} | {ref.id for ref in refs_of(output)}
+    for instruction in instructions:
+        for id in (*[ref.id for ref in _refs(instruction)], *_made(instruction)):
+            numbers.setdefault(id, len(numbers) + 1)
+    for ref in refs_of(output):
+        numbers.setdefault(ref.id, len(numbers) + 1)
+    return Recording(
+        name=recorder.name,
+        parameters=tuple(Parameter(p.name, _renumber(p.value, numbers), p.optional, p.example) for p in parameters),
+        state=len(recorder.state),
+        state_names=tuple(recorder.state.values()),
+        constants={numbers[id]: value for id, value in recorder.constants.items() if id in used},
+        instructions=tuple(_renumber(i, numbers) for i in instructions),
+        output=_renumber(output, numbers),
+        slots=len(numbers) + 1,
+    )
+
+
+def _needed(instructions: list[Any], output: Any) -> list[Any]:
+    needed = {ref.id for ref in refs_of(output)}
+    kept = []
+    for instruction in reversed(instructions):
+        if type(instruction) is Step and _is_pure(instruction) and not needed.intersection(_made(instruction)):
+            continue
+        if type(instruction) is Expect and instruction.slot not in needed:
+            continue
+        kept.append(instruction)
+        needed.update(ref.id for ref in _refs(instruction))
+        needed.update(_made(instruction))
+    return kept[::-1]
+
+
+def _is_pure(step: Step) -> bool:
+    op = op_named(step.op)
+    if op.returns in (Returns.SELF, Returns.NOTHING) or op.key in _SIDE_EFFECTS:
+        return False
+    return not (step.kwargs.get("inplace") or "out" in step.kwargs or op.name.startswith("torch._fused"))
+
+
+def _refs(instruction: Any) -> list[Ref]:
+    if type(instruction) is Step:
+        return refs_of(instruction.args) + refs_of(instruction.kwargs)
+    if type(instruction) is Expect:
+        return [Ref(instruction.slot, instruction.path)]
+    if type(instruction) is Condition:
+        return refs_of(instruction)
+    return [Ref(slot) for slots, _ in instruction.groups for slot in slots]
+
+
+def _made(instruction: Any) -> list[Any]:
+    def flat(pattern: Any) -> list[Any]:
+        if type(pattern) is tuple:
+            return [id for part in pattern for id in flat(part)]
+        return [] if pattern is None else [pattern]
+
+    return flat(instruction.result) if type(instruction) is Step else []
+
+
+def _renumber(value: Any, numbers: dict[Any, int]) -> Any:
+    def again(inner: Any) -> Any:
+        return _renumber(inner, numbers)
+
+    kind = type(value)
+    if kind is Ref:
+        return Ref(numbers[value.id], value.path)
+    if kind is Size:
+        return Size(again(value.ref), value.axis)
+    if kind is Arithmetic:
+        return Arithmetic(value.operation, again(value.left), again(value.right))
+    if kind is Condition:
+        return Condition(value.comparison, again(value.left), again(value.right), value.outcome)
+    if kind is Input:
+        return Input(numbers[value.slot])
+    if kind is Expect:
+        return Expect(numbers[value.slot], value.path, value.rank, value.dtype)
+    if kind is Optimize:
+        groups = tuple((tuple(numbers[slot] for slot in slots), options) for slots, options in value.groups)
+        return Optimize(value.optimizer, value.kind, groups)
+    if kind is Step:
+        return Step(value.op, again(value.args), again(value.kwargs), _slots(value.result, numbers), value.grad_enabled)
+    if kind is list or kind is tuple:
+        return kind([again(v) for v in value])
+    if kind is dict:
+        return {k: again(v) for k, v in value.items()}
+    if kind is slice:
+        return slice(again(value.start), again(value.stop), again(value.step))
+    return value
+
+
+def _slots(pattern: Any, numbers: dict[Any, int]) -> Any:
+    if type(pattern) is tuple:
+        return tuple(_slots(part, numbers) for part in pattern)
+    return None if pattern is None else numbers[pattern]

@@ -1,0 +1,386 @@
+"""`Plan`: a function that was recorded once and runs anywhere, with the tensors that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from syft.core.ids import new_id
+from syft.core.messages import Put
+from syft.core.session import SESSION
+from syft.exceptions import NotSupportedError, PlanBuildError, PlanNotBuiltError, UsageError
+from syft.plans import code
+from syft.plans.build import Owned, record
+from syft.plans.epochs import run_epochs
+from syft.plans.pointer import PointerPlan
+from syft.plans.program import Program
+from syft.plans.recorder import recorder_of
+from syft.plans.recording import Instruction, Recording
+from syft.plans.state import State, owned_by, owned_by_state
+from syft.plans.tree import bind
+from syft.serde.torch_types import DTYPES
+
+Shape = Sequence[int]
+# Attributes of a plan itself, in which no state of its user is looked for.
+_OWN = frozenset({"_recording", "_program", "_state", "_given_state", "_optimizers", "_pointers"})
+
+
+class Plan:
+    """A recorded function with its tensors. Subclass it and write ``forward``, or use `func2plan`.
+
+    Tensors, modules and plans that are attributes are the state: it is sent with the plan, lives where the plan
+    lives, and is trained there.
+
+    Args:
+        name: what it is called; the name of the class when None.
+        id: its id here and on every worker; drawn when None.
+        owner: the worker it belongs to; the local one when None.
+        tags: words to find it by.
+        description: a text about it.
+        forward: the function, if it is not a method.
+        state: tensors or modules that the function uses.
+
+    Example:
+        >>> import syft as sy, torch
+        >>> hook = sy.TorchHook(torch)
+        >>> eve = sy.VirtualWorker(hook, id="eve")
+        >>> class Double(sy.Plan):
+        ...     def forward(self, x):
+        ...         return x + x
+        >>> plan = Double()
+        >>> plan.build(torch.ones(1))
+        >>> plan.send(eve)(torch.tensor([1.0, 2.0]).send(eve)).get()
+        tensor([2., 4.])
+    """
+
+    remote_kind = "plan"
+    remote_methods = frozenset({"__call__", "parameters", "run_epochs"})
+
+    forward: Callable[..., Any] | None = None
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        id: Any = None,
+        owner: Any = None,
+        tags: Iterable[Any] | None = None,
+        description: str | None = None,
+        forward: Callable[..., Any] | None = None,
+        state: Any = None,
+    ) -> None:
+        self.name = type(self).__name__ if name is None else name
+        self.id = new_id() if id is None else id
+        self.owner = SESSION.local_worker if owner is None else owner
+        self.tags = None if tags is None else set(tags)
+        self.description = description
+        if forward is not None:
+            self.forward = forward
+        self._given_state = state
+        self._recording: Recording | None = None
+        self._program: Program | None = None
+        self._state: State | None = None
+        self._optimizers: dict[int, torch.optim.Optimizer] = {}
+        self._pointers: dict[Any, PointerPlan] = {}
+
+    @classmethod
+    def restored(cls, recording: Recording, tensors: Sequence[torch.Tensor], **about: Any) -> Plan:
+        """A plan without a Python function, from its recording.
+
+        Args:
+            recording: what it does.
+            tensors: its state, in order.
+            **about: ``id``, ``owner``, ``tags`` and ``description``.
+
+        Raises:
+            PlanBuildError: there are more or fewer tensors than the recording has.
+            UnsupportedOp: the recording has an op that is not in the op table.
+        """
+        if len(tensors) != recording.state:
+            raise PlanBuildError(f"plan {recording.name!r} has {recording.state} tensors of state, not {len(tensors)}.")
+        plan = Plan(recording.name, **about)
+        plan._recording, plan._program = recording, Program(recording)
+        plan._state = State(zip(recording.state_names, tensors, strict=True))
+        return plan
+
+    # --- state --------------------------------------------------------------------------------------
+
+    def owned(self) -> list[Owned]:
+        """Names and tensors of the state, as it is now."""
+        if self.forward is None and self._state is not None:
+            return self._state.owned()
+        given = owned_by_state(self._given_state)
+        return given + owned_by({name: value for name, value in vars(self).items() if name not in _OWN})
+
+    @property
+    def state(self) -> State:
+        """The tensors of the plan; ``state.read()`` gives those that were passed as ``state=``."""
+        return self._state if self._state is not None else State(self.owned())
+
+    def parameters(self) -> list[torch.Tensor]:
+        """The tensors of the state, for an optimizer."""
+        return self.state.tensors()
+
+    # --- recording ----------------------------------------------------------------------------------
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the function has been recorded."""
+        return self._recording is not None
+
+    @property
+    def recording(self) -> Recording:
+        """What was recorded.
+
+        Raises:
+            PlanNotBuiltError: nothing was.
+        """
+        if self._recording is None:
+            raise PlanNotBuiltError(f"plan {self.name!r} is not built: call plan.build(example, ...) first.")
+        return self._recording
+
+    def build(self, *args: Any, check_dtypes: bool = True, **kwargs: Any) -> None:
+        """Run the function once on examples and record it; an earlier recording is dropped.
+
+        What the function computes from ``x.shape`` is recorded as a computation, so the plan runs on other sizes.
+        Where Python decided by a size, the plan refuses sizes for which it would have decided otherwise.
+
+        Args:
+            *args: example arguments: tensors, plain values, and lists, tuples and dicts of these. Plain values become
+                part of the recording.
+            check_dtypes: whether a dtype that the function asks for must be the same in every run.
+            **kwargs: likewise.
+
+        Raises:
+            PlanBuildError: the function does something that cannot be recorded.
+        """
+        if self.forward is None:
+            raise PlanBuildError(f"plan {self.name!r} has no Python function to record; it was recorded elsewhere.")
+        last = self._passed_state()
+        owned = self.owned()
+        recording, tensors = record(self.name, self.forward, args, kwargs, owned, check_dtypes=check_dtypes, last=last)
+        self._recording, self._program = recording, Program(recording)
+        self._state = State(zip(recording.state_names, tensors, strict=True), len(owned))
+        self._optimizers, self._pointers = {}, {}
+
+    def _passed_state(self) -> tuple[State, ...]:
+        # Functions get the tensors of their state as a last argument; modules they know by themselves.
+        parts = self._given_state if isinstance(self._given_state, (list, tuple)) else (self._given_state,)
+        given = [part for part in parts if isinstance(part, torch.Tensor)]
+        return (State(owned_by_state(given)),) if given else ()
+
+    # --- running ------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the plan here: its Python function if it has one, else the recording.
+
+        Args:
+            *args: as the function takes them.
+            **kwargs: likewise.
+
+        Returns:
+            What the function returns.
+
+        Raises:
+            PlanArgumentError: the arguments are not those of the recording.
+            PlanConditionError: the recording does not hold for these arguments.
+        """
+        recorder = recorder_of((args, kwargs))
+        if recorder is not None:  # inside another plan
+            for label, tensor in self.owned():
+                recorder.adopt(tensor, f"{self.name}.{label}")
+        if self.forward is not None:
+            return self.forward(*args, *self._passed_state(), **kwargs)
+        if self._program is None:
+            raise PlanNotBuiltError(f"plan {self.name!r} has neither a function nor a recording to run.")
+        inputs = bind(self._program.recording, args, kwargs)
+        optimizers = None if recorder is not None else self._optimizers
+        return self._program.run(inputs, self.state.tensors(), optimizers)
+
+    def run_epochs(self, *tensors: Any, **options: Any) -> torch.Tensor:
+        """Run the plan on every batch of tensors, over and over; see `syft.plans.epochs.run_epochs`."""
+        return run_epochs(self, *tensors, **options)
+
+    # --- elsewhere ----------------------------------------------------------------------------------
+
+    def send(self, *workers: Any, force: bool = False, refresh: bool = False) -> PointerPlan:
+        """Store the plan with its state on workers.
+
+        Args:
+            *workers: workers or their ids.
+            force: 0.2.4's way to send a plan that is not built; there is nothing to send then.
+            refresh: send it again where it was sent before, with the state as it is now.
+
+        Returns:
+            A pointer to it, with one location for each worker. A second call gives the very same pointer.
+
+        Raises:
+            PlanNotBuiltError: it is not built.
+        """
+        if not workers:
+            raise UsageError("send() needs a worker to send to, for example plan.send(bob)")
+        if not self.is_built:
+            hint = " There is nothing to force: an unrecorded function cannot be sent." if force else ""
+            raise PlanNotBuiltError(f"A plan needs to be built before being sent to a worker.{hint}")
+        places = [SESSION.worker(worker) for worker in workers]
+        for place in places:
+            if refresh or place.id not in self._pointers:
+                place.request(Put(((self.id, self),)))
+                self._pointers[place.id] = PointerPlan([place], self.id, self.owner, tags=self.tags)
+        if len(places) == 1:
+            return self._pointers[places[0].id]
+        return PointerPlan(places, self.id, self.owner, tags=self.tags)
+
+    def get_pointers(self) -> dict[Any, PointerPlan]:
+        """Where the plan was sent: pointers by worker id."""
+        return dict(self._pointers)
+
+    @property
+    def pointers(self) -> dict[Any, PointerPlan]:
+        """Where the plan was sent: pointers by worker id."""
+        return self.get_pointers()
+
+    def get(self) -> Plan:
+        """The plan is here already: itself."""
+        return self
+
+    get_ = get
+
+    def copy(self) -> Plan:
+        """A plan with a new id, the same recording and copies of the tensors, without the Python function."""
+        tensors = [_copied(tensor) for tensor in self.state]
+        return Plan.restored(self.recording, tensors, owner=self.owner, tags=self.tags, description=self.description)
+
+    def tag(self, *tags: Any) -> Plan:
+        """Add tags; returns the plan. They travel with the next ``send``."""
+        self.tags = (self.tags or set()) | set(tags)
+        return self
+
+    def describe(self, description: str) -> Plan:
+        """Set the description; returns the plan."""
+        self.description = description
+        return self
+
+    def fix_precision(self, *args: Any, **kwargs: Any) -> Plan:
+        """Not here yet.
+
+        Raises:
+            NotSupportedError: always.
+        """
+        raise NotSupportedError("plans over fixed-precision and shared tensors are not there yet")
+
+    # --- text ---------------------------------------------------------------------------------------
+
+    @property
+    def actions(self) -> list[Instruction]:
+        """What was recorded, instruction by instruction; empty before ``build``."""
+        return [] if self._recording is None else list(self._recording.instructions)
+
+    @property
+    def readable_plan(self) -> list[Instruction]:
+        """0.2.4's other name for ``actions``."""
+        return self.actions
+
+    @property
+    def code(self) -> str:
+        """The recording as Python code, with ``arg_1``, ``state_1``, ``var_1`` and ``out_1`` for tensors."""
+        return code.readable(self.recording)
+
+    def __repr__(self) -> str:
+        return f"{code.header(self)}\n{code.numbered(self.name, self._recording)}"
+
+    def __str__(self) -> str:
+        return self.__repr__()
+
+
+def _copied(tensor: torch.Tensor) -> torch.Tensor:
+    out = tensor.detach().clone()
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(out, tensor.requires_grad)
+    return out.requires_grad_(tensor.requires_grad)
+
+
+class func2plan:
+    """Decorator: make a plan of a function.
+
+    Args:
+        args_shape: shapes of the arguments; with them the plan is built at once, from zeros. -1 is any size.
+        state: tensors that the function gets as a last argument, a `State`, whose ``read()`` gives them; or modules
+            that the function calls.
+        args_dtypes: dtypes of the arguments, as torch dtypes or their names; float32 when None.
+
+    Raises:
+        ValueError: a shape is not one, or the function does not take so many arguments.
+
+    Example:
+        >>> import syft as sy, torch
+        >>> hook = sy.TorchHook(torch)
+        >>> @sy.func2plan(args_shape=[(-1, 2)])
+        ... def double(x):
+        ...     return x + x
+        >>> double.is_built, double(torch.ones(1, 2))
+        (True, tensor([[2., 2.]]))
+    """
+
+    def __init__(
+        self, args_shape: Iterable[Shape] | None = None, state: Any = None, args_dtypes: Sequence[Any] | None = None
+    ) -> None:
+        self.shapes = None if not args_shape else list(args_shape)
+        self.state = state
+        self.dtypes = args_dtypes
+
+    def __call__(self, function: Callable[..., Any]) -> Plan:
+        """The plan of a function."""
+        plan = Plan(function.__name__, forward=function, state=self.state)
+        if self.shapes is not None:
+            examples = dummy_args(self.shapes, self.dtypes)
+            try:
+                plan.build(*examples, check_dtypes=self.dtypes is not None)
+            except TypeError as error:
+                raise PlanBuildError(
+                    f"Automatic build using @func2plan failed! {error}\nCheck that:\n"
+                    "- args_shape has one shape for each argument that is not the state;\n"
+                    "- the function runs on tensors of these shapes: build it by hand with plan.build(example, ...)."
+                ) from error
+        return plan
+
+
+def dummy_args(shapes: Iterable[Shape], dtypes: Sequence[Any] | None = None) -> list[torch.Tensor]:
+    """Zeros of these shapes, with 1 where a size is free.
+
+    Args:
+        shapes: sizes of at least 0, or -1.
+        dtypes: one for each shape; float32 when None.
+
+    Raises:
+        ValueError: a size is below -1.
+        TypeError: a shape is no list of sizes.
+    """
+    shapes = [tuple(shape) for shape in shapes]
+    kinds = [torch.float32] * len(shapes) if dtypes is None else [_dtype(dtype) for dtype in dtypes]
+    if len(kinds) != len(shapes):
+        raise UsageError(f"args_dtypes names {len(kinds)} dtypes for {len(shapes)} shapes")
+    for shape in shapes:
+        if any(type(size) is not int or size < -1 for size in shape):
+            raise UsageError(f"Invalid shape {shape}: sizes are 0 or more, or -1 for any size")
+    examples = [tuple(1 if size == -1 else size for size in shape) for shape in shapes]
+    return [torch.zeros(shape, dtype=kind) for shape, kind in zip(examples, kinds, strict=True)]
+
+
+def _dtype(dtype: Any) -> torch.dtype:
+    found = DTYPES.get(dtype.removeprefix("torch.")) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype):
+        raise UsageError(f"{dtype!r} is no dtype of torch")
+    return found
+
+
+def method2plan(*args: Any, **kwargs: Any) -> Any:
+    """0.2's decorator for methods; gone since 0.2.
+
+    Raises:
+        SyntaxError: always.
+    """
+    raise SyntaxError("method2plan is not supported anymore. Consider instead subclassing your object from sy.Plan.")

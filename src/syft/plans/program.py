@@ -1,0 +1,285 @@
+"""`Program`: a recording made ready to run. It holds functions and positions; each run has its own tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+import torch
+
+from syft.core.messages import Ref
+from syft.core.ops import Op, op_named
+from syft.exceptions import CommandNotPermittedError, PlanConditionError
+from syft.plans.dimensions import COMPARISONS, Arithmetic, Condition, Size, evaluate, refs_of
+from syft.plans.optimizers import stock_optimizer
+from syft.plans.recording import Expect, Optimize, Recording, Step
+from syft.tensors.private_ops import may_speak_of_values, without_values
+from syft.workers.policy import GUARDED, Policy
+
+Environment = list[Any]
+_SCRATCH = 0  # the slot of results that nobody needs
+_POLICY = Policy()
+
+
+class Program:
+    """Runs a recording.
+
+    Args:
+        recording: what to run.
+
+    Raises:
+        UnsupportedOp: an op of it is not in the op table.
+        CommandNotPermittedError: it refers to slots that are not there.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self._template: Environment = [None] * recording.slots
+        for slot, value in recording.constants.items():
+            self._template[slot] = value
+        dying = _last_uses(recording)
+        plain = True
+        self._code: list[tuple[Any, Any, Any, Any, tuple[int, ...]]] = []
+        for number, instruction in enumerate(recording.instructions):
+            dead = dying.get(number, ())
+            self._code.append((*self._compiled(instruction, number), dead))
+            plain = plain and (type(instruction) is not Step or instruction.grad_enabled)
+        # Without a change of mode inside, the mode of the caller holds for all of it.
+        self._modes = None if plain else [getattr(i, "grad_enabled", True) for i in recording.instructions]
+
+    def run(
+        self, inputs: dict[int, Any], state: Sequence[Any], optimizers: dict[int, torch.optim.Optimizer] | None = None
+    ) -> Any:
+        """Run the recording once.
+
+        Args:
+            inputs: tensors by slot.
+            state: the tensors of the state; in-place ops change them.
+            optimizers: those of the plan, by number; made here on first use.
+
+        Returns:
+            What the function returned, with the tensors of this run.
+
+        Raises:
+            PlanConditionError: the recording does not hold for these inputs.
+            Exception: what an op raises; a note says which one.
+        """
+        env = self._template.copy()
+        env[1 : 1 + len(state)] = state
+        for slot, value in inputs.items():
+            env[slot] = value
+        number = 0
+        try:
+            if self._modes is None:
+                for number, (fn, pick, kwargs, out, dead) in enumerate(self._code):  # noqa: B007
+                    if fn is None:
+                        pick(env, optimizers)
+                    elif kwargs is None:
+                        env[out] = fn(*pick(env))
+                    else:
+                        env[out] = fn(*pick(env), **kwargs)
+                    for slot in dead:
+                        env[slot] = None
+            else:
+                outer = torch.is_grad_enabled()
+                for number, (fn, pick, kwargs, out, dead) in enumerate(self._code):
+                    with torch.set_grad_enabled(outer and self._modes[number]):
+                        if fn is None:
+                            pick(env, optimizers)
+                        else:
+                            env[out] = fn(*pick(env), **(kwargs or {}))
+                    for slot in dead:
+                        env[slot] = None
+            return _resolve(self.recording.output, env)
+        except Exception as error:
+            raise self._explained(error, number, env) from None
+
+    def _explained(self, error: Exception, number: int, env: Environment) -> Exception:
+        instruction = self.recording.instructions[number] if self.recording.instructions else None
+        if isinstance(instruction, Step):
+            args, kwargs = _resolve(instruction.args, env), _resolve(instruction.kwargs, env)
+            if may_speak_of_values(error, args, kwargs):
+                return without_values(op_named(instruction.op), args, kwargs)
+            examples = ", ".join(f"{p.name}: {p.example}" for p in self.recording.parameters if p.example)
+            error.add_note(
+                f"in step {number + 1} ({instruction.op}) of plan {self.recording.name!r}, "
+                f"which was recorded with {examples or 'no tensors'}"
+            )
+        return error
+
+    def _compiled(self, instruction: Any, number: int) -> tuple[Any, Any, Any, Any]:
+        if type(instruction) is Step:
+            return self._step(instruction)
+        if type(instruction) is Expect:
+            return None, _expect(instruction, self.recording), None, None
+        if type(instruction) is Condition:
+            return None, _condition(instruction, self.recording), None, None
+        return None, _optimize(instruction), None, None
+
+    def _step(self, step: Step) -> tuple[Any, Any, Any, Any]:
+        op = op_named(step.op)
+        simple = all(not _needs_work(a) for a in step.args) and not _needs_work(step.kwargs)
+        out = step.result
+        if simple and type(out) in (int, type(None)) and op.key not in GUARDED:
+            # Every operand is in a slot, plain ones in slots of their own: one itemgetter fetches them all.
+            slots = [self._slot_of(a) for a in step.args]
+            return op.fn, _picker(slots), dict(step.kwargs) or None, _SCRATCH if out is None else out
+        return None, _careful(op, step), None, None
+
+    def _slot_of(self, value: Any) -> int:
+        if type(value) is Ref:
+            return int(value.id)
+        self._template.append(value)
+        return len(self._template) - 1
+
+
+def _picker(slots: list[int]) -> Callable[[Environment], Any]:
+    if len(slots) > 1:
+        return itemgetter(*slots)
+    return itemgetter(slice(slots[0], slots[0] + 1) if slots else slice(0, 0))
+
+
+def _needs_work(value: Any) -> bool:
+    """Whether something must be looked up besides a slot."""
+    kind = type(value)
+    if kind is Ref:
+        return bool(value.path)
+    if kind is dict:
+        return any(type(v) is Ref or _needs_work(v) for v in value.values())
+    return bool(refs_of(value)) or kind in (Size, Arithmetic)
+
+
+def _careful(op: Op, step: Step) -> Callable[[Environment, Any], None]:
+    guarded = op.key in GUARDED
+
+    def run(env: Environment, optimizers: Any) -> None:
+        args, kwargs = _resolve(step.args, env), _resolve(step.kwargs, env)
+        if guarded:
+            _POLICY.check(op, list(args), kwargs)
+        _assign(step.result, op.fn(*args, **kwargs), env)
+
+    return run
+
+
+def _assign(pattern: Any, value: Any, env: Environment) -> None:
+    if type(pattern) is int:
+        env[pattern] = value
+    elif type(pattern) is tuple:
+        if not isinstance(value, (list, tuple)) or len(value) != len(pattern):
+            many = len(value) if isinstance(value, (list, tuple)) else 1
+            raise PlanConditionError(
+                f"an op gave {len(pattern)} results while the plan was recorded and gives {many} now; "
+                "record it with tensors of these sizes."
+            )
+        for part, item in zip(pattern, value, strict=True):
+            _assign(part, item, env)
+
+
+def _resolve(value: Any, env: Environment) -> Any:
+    kind = type(value)
+    if kind is Ref:
+        return _tensor(value, env)
+    if kind is Size or kind is Arithmetic:
+        return evaluate(value, lambda ref: _tensor(ref, env))
+    if kind is list or kind is tuple:
+        return kind([_resolve(v, env) for v in value])
+    if kind is dict:
+        return {k: _resolve(v, env) for k, v in value.items()}
+    if kind is slice:
+        return slice(_resolve(value.start, env), _resolve(value.stop, env), _resolve(value.step, env))
+    return value
+
+
+def _tensor(ref: Ref, env: Environment) -> Any:
+    obj = env[ref.id]  # type: ignore[index]
+    for name in ref.path:
+        obj = obj.grad if name == "grad" else obj.data
+    return obj
+
+
+def _expect(expect: Expect, recording: Recording) -> Callable[[Environment, Any], None]:
+    ref = Ref(expect.slot, expect.path)
+
+    def check(env: Environment, optimizers: Any) -> None:
+        tensor = _tensor(ref, env)
+        if tensor is None or tensor.dim() != expect.rank:
+            raise PlanConditionError(
+                f"plan {recording.name!r} looked at the shape of a tensor with {expect.rank} dimensions while it was "
+                f"recorded, and now {_shape_of(tensor)} stands there. {_remedy(recording)}"
+            )
+        if expect.dtype is not None and tensor.dtype != expect.dtype:
+            raise PlanConditionError(
+                f"plan {recording.name!r} looked at a tensor of {expect.dtype} while it was recorded, and now "
+                f"one of {tensor.dtype} stands there. {_remedy(recording)}"
+            )
+
+    return check
+
+
+def _condition(condition: Condition, recording: Recording) -> Callable[[Environment, Any], None]:
+    compare = COMPARISONS[condition.comparison]
+
+    def check(env: Environment, optimizers: Any) -> None:
+        left, right = _resolve(condition.left, env), _resolve(condition.right, env)
+        if compare(left, right) is not condition.outcome:
+            held = "held" if condition.outcome else "did not hold"
+            raise PlanConditionError(
+                f"plan {recording.name!r} decided by a size while it was recorded: 'size {condition.comparison} "
+                f"{right}' {held} then, and now the size is {left}. {_remedy(recording)}"
+            )
+
+    return check
+
+
+def _shape_of(tensor: Any) -> str:
+    return "nothing" if tensor is None else f"one of shape {tuple(tensor.shape)}"
+
+
+def _remedy(recording: Recording) -> str:
+    examples = ", ".join(f"{p.name}: {p.example}" for p in recording.parameters if p.example) or "no tensors"
+    return f"It was recorded with {examples}; build it again with tensors like those of this call."
+
+
+def _optimize(step: Optimize) -> Callable[[Environment, Any], None]:
+    def run(env: Environment, optimizers: dict[int, torch.optim.Optimizer] | None) -> None:
+        if optimizers is None:
+            raise CommandNotPermittedError("a plan with an optimizer inside runs on a worker, not inside another plan")
+        optimizer = optimizers.get(step.optimizer)
+        if optimizer is None:
+            groups = [([env[slot] for slot in slots], options) for slots, options in step.groups]
+            optimizer = optimizers[step.optimizer] = stock_optimizer(step.kind, groups)
+        optimizer.step()
+
+    return run
+
+
+def _last_uses(recording: Recording) -> dict[int, tuple[int, ...]]:
+    """Which slots nobody needs after an instruction, so that memory is given back while the plan runs."""
+    kept = {ref.id for ref in refs_of(recording.output)}
+    last: dict[Any, int] = {}
+    for number, instruction in enumerate(recording.instructions):
+        for slot in _slots_in(instruction):
+            last[slot] = number
+    dying: dict[int, tuple[int, ...]] = {}
+    for slot, number in last.items():
+        if slot not in kept and slot not in recording.constants and slot != _SCRATCH:
+            dying[number] = (*dying.get(number, ()), slot)
+    return dying
+
+
+def _slots_in(instruction: Any) -> list[Any]:
+    if type(instruction) is Step:
+        made = _flat(instruction.result)
+        return [ref.id for ref in refs_of(instruction.args) + refs_of(instruction.kwargs)] + made
+    if type(instruction) is Expect:
+        return [instruction.slot]
+    if type(instruction) is Condition:
+        return [ref.id for ref in refs_of(instruction)]
+    return [slot for slots, _ in instruction.groups for slot in slots]
+
+
+def _flat(pattern: Any) -> list[int]:
+    if type(pattern) is int:
+        return [pattern]
+    return [slot for part in pattern for slot in _flat(part)] if type(pattern) is tuple else []
