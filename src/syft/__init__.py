@@ -14,12 +14,14 @@ from syft.core.session import SESSION as _SESSION
 from syft.federated.dataset import BaseDataset, PointerDataset
 from syft.federated.federate import FederatedDataset
 from syft.federated.loader import FederatedDataLoader
+from syft.federated.train_config import TrainConfig
 from syft.federated.trainer import FederatedTrainer
 from syft.grid.private_grid import PrivateGridNetwork, VirtualGrid
 from syft.plans import wire as _plans_on_the_wire  # noqa: F401 - registers their form
 from syft.plans.plan import Plan, func2plan, method2plan
 from syft.plans.pointer import PointerPlan
 from syft.plans.state import State
+from syft.plans.training import TrainingPlan
 from syft.sandbox import create_sandbox, make_hook
 from syft.tensors.abstract import AbstractTensor
 from syft.tensors.logging import LoggingTensor
@@ -55,6 +57,8 @@ __all__ = [
     "State",
     "String",
     "TorchHook",
+    "TrainConfig",
+    "TrainingPlan",
     "VirtualGrid",
     "VirtualWorker",
     "__version__",

@@ -14,6 +14,7 @@
         * GetNotPermittedError          the worker does not reveal the value to this user
         * SendNotPermittedError         the owner does not let this user send the value
         * CommandNotPermittedError      the worker refuses to run this command
+        * ModelPermissionError          a hosted model is not for this user, or not to be used like this
     * WorkerNotFoundException           no worker of that id is known here
     * WorkerConflictError               a worker of that id and another type exists
     * NotLocalError                     a local value was asked of a tensor that lives elsewhere
@@ -32,6 +33,7 @@
         * PlanNotBuiltError             the plan has not been recorded yet
         * PlanArgumentError             the arguments of a call are not those of the recording
         * PlanConditionError            the recording does not hold for these arguments
+        * ModelNotFoundError            the worker hosts no model of that name for this user
         * ProtocolError                 the workers of a protocol, or what it is called with, do not fit it
     * PlanCommandUnknownError, ResponseSignatureError, InvalidProtocolFileError,
       UndefinedProtocolTypeError, UndefinedProtocolTypePropertyError,
@@ -155,6 +157,10 @@ class CommandNotPermittedError(PermissionDenied):
     """The worker refuses to run this command."""
 
 
+class ModelPermissionError(PermissionDenied):
+    """A hosted model is not for this user, or not to be used like this."""
+
+
 class WorkerNotFoundException(SyftError, KeyError):
     """No worker of that id is known here."""
 
@@ -237,6 +243,10 @@ class PlanConditionError(PlanError, ValueError):
 
 class ProtocolError(PlanError, RuntimeError):
     """The workers of a protocol, or what it is called with, do not fit it."""
+
+
+class ModelNotFoundError(PlanError, LookupError):
+    """The worker hosts no model of that name, or not that version, for this user."""
 
 
 class DependencyError(SyftError, ImportError):

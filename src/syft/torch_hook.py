@@ -14,14 +14,17 @@ from torch.utils.data import Dataset
 from syft.core.ops import is_allowed
 from syft.core.session import SESSION
 from syft.exceptions import UnsupportedOp
+from syft.federated import federated_client
 from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
+from syft.plans import serving
 from syft.tensors import attributes, modules, pointer_rules, verbs, wire
 from syft.tensors.base import SyftTensor, Wrapper
 from syft.tensors.hook_args import handle_func_command
 from syft.tensors.numpy_tensor import numpy_tensor
 from syft.tensors.private import private_tensor
 from syft.workers import object_kinds
+from syft.workers.base import BaseWorker
 from syft.workers.virtual import VirtualWorker
 
 logger = logging.getLogger("syft.torch_hook")
@@ -75,6 +78,22 @@ METHODS: dict[type, dict[str, Any]] = {
 """Everything that hooking adds to torch: class, name, what stands there. Besides, torch calls
 `before_step` before every optimizer step, through the hook it offers for that."""
 
+WORKER_METHODS: dict[str, Any] = {
+    "serve_model": serving.serve_model,
+    "list_models": serving.list_models,
+    "models": property(serving.models),
+    "delete_model": serving.delete_model,
+    "run_remote_inference": serving.run_remote_inference,
+    "download_model": serving.download_model,
+    "add_dataset": federated_client.add_dataset,
+    "remove_dataset": federated_client.remove_dataset,
+    "datasets": property(federated_client.datasets),
+    "train_config": property(federated_client.train_config),
+    "fit": federated_client.fit,
+    "evaluate": federated_client.evaluate,
+}
+"""What rooms above the workers add to every worker."""
+
 _RULES = (object_kinds, pointer_rules, wire)  # importing them registers what they define
 
 
@@ -116,6 +135,8 @@ class TorchHook:
         for cls, methods in METHODS.items():
             for name, method in methods.items():
                 setattr(cls, name, method)
+        for name, method in WORKER_METHODS.items():
+            setattr(BaseWorker, name, method)
         register_optimizer_step_pre_hook(before_step)
         torch.torch_hooked = True  # type: ignore[attr-defined]
         if local_worker is None:

@@ -39,8 +39,13 @@ def stock_optimizer(name: str, groups: Groups) -> torch.optim.Optimizer:
     if cls is None:
         known = ", ".join(OPTIMIZERS)
         raise PlanBuildError(f"a plan cannot hold an optimizer called {name!r}; these it can: {known}.")
+    groups = [(list(tensors), dict(options)) for tensors, options in groups]
+    taken = inspect.signature(cls.__init__).parameters
+    for _, options in groups:
+        if unknown := sorted(options.keys() - taken.keys()):
+            raise PlanBuildError(f"torch does not make a {name} with these options: it has no {', '.join(unknown)}.")
     try:
-        made: torch.optim.Optimizer = cls([{"params": list(tensors), **options} for tensors, options in groups])
+        made: torch.optim.Optimizer = cls([{"params": tensors, **options} for tensors, options in groups])
     except (TypeError, ValueError) as error:
         raise PlanBuildError(f"torch does not make a {name} with these options: {error}") from error
     return made

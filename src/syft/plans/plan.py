@@ -11,7 +11,7 @@ from torch import nn
 from syft.core.ids import new_id
 from syft.core.messages import Put
 from syft.core.session import SESSION
-from syft.exceptions import NotSupportedError, PlanBuildError, PlanNotBuiltError, UsageError
+from syft.exceptions import NotSupportedError, PlanArgumentError, PlanBuildError, PlanNotBuiltError, UsageError
 from syft.plans import code
 from syft.plans.build import Owned, record
 from syft.plans.epochs import run_epochs
@@ -173,6 +173,40 @@ class Plan:
         return (State(owned_by_state(given)),) if given else ()
 
     # --- running ------------------------------------------------------------------------------------
+
+    def with_state(self, state: State) -> Plan:
+        """The same recording over other tensors, which are used, not copied.
+
+        Args:
+            state: as many tensors as this plan's, in the same order.
+
+        Raises:
+            PlanBuildError: there are more or fewer.
+        """
+        return Plan.restored(self.recording, state.tensors(), owner=self.owner)
+
+    def load_state(self, other: Plan) -> Plan:
+        """Copy the values of another plan's state into this plan's tensors, for example after training elsewhere.
+
+        Args:
+            other: with the same state, such as ``pointer.get()`` returns.
+
+        Returns:
+            This plan.
+
+        Raises:
+            PlanArgumentError: the states differ in number, names or shapes.
+        """
+        mine, theirs = self.state, other.state
+        shapes = [[tuple(tensor.shape) for tensor in state] for state in (mine, theirs)]
+        if mine.names != theirs.names or shapes[0] != shapes[1]:
+            raise PlanArgumentError(
+                f"the state of plan {other.name!r} is {theirs}, that of {self.name!r} is {mine}; they must be alike."
+            )
+        with torch.no_grad():
+            for tensor, value in zip(mine, theirs, strict=True):
+                tensor.copy_(value)
+        return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the plan here: its Python function if it has one, else the recording.

@@ -222,7 +222,7 @@ def _condition(condition: Condition, recording: Recording) -> Callable[[Environm
 
     def check(env: Environment, optimizers: Any) -> None:
         left, right = _resolve(condition.left, env), _resolve(condition.right, env)
-        if compare(left, right) is not condition.outcome:
+        if bool(compare(left, right)) != condition.outcome:
             held = "held" if condition.outcome else "did not hold"
             raise PlanConditionError(
                 f"plan {recording.name!r} decided by a size while it was recorded: 'size {condition.comparison} "

@@ -36,6 +36,12 @@ _FACTORIES = frozenset(
 )
 _FROM_DATA = (torch.tensor, torch.as_tensor, torch.asarray, torch.from_numpy, torch.scalar_tensor)
 _PlainTorch = torch._C.DisableTorchFunction
+# Operators of exported programs that torch's interface spells otherwise.
+_BY_OPERATOR: dict[str, Callable[..., Any]] = {
+    "sym_size": lambda tensor, axis: tensor.shape[axis],
+    "lift_fresh_copy": torch.clone,
+    "_assert_tensor_metadata": lambda *args, **kwargs: None,
+}
 _NOT_IN_A_PLAN = {
     m.Take: "fetches a tensor (.get()); return it instead",
     m.Put: "sends a tensor (.send()); a protocol moves tensors between workers",
@@ -296,17 +302,15 @@ class RecordFactories(TorchFunctionMode):
         self.recorder = recorder
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         is_operator = isinstance(func, torch._ops.OpOverload)
         if any(kind in (Wrapper, WrappedParameter) for kind in types):
             return (_in_python(func) if is_operator else func)(*args, **kwargs)
-        if is_operator:
-            return func(*args, **kwargs)
         if func in _FROM_DATA:
             return self.recorder.constant(func(*args, **kwargs))
-        op = BY_FUNC.get(func)
+        op = BY_NAME.get(f"torch.{func._schema.name.removeprefix('aten::')}") if is_operator else BY_FUNC.get(func)
         if op is None or op.key.rsplit(".", 1)[-1] not in _FACTORIES:
             return func(*args, **kwargs)
         result = new_id()
@@ -317,6 +321,8 @@ class RecordFactories(TorchFunctionMode):
 def _in_python(overload: Any) -> Callable[..., Any]:
     """The function of torch's interface that takes the arguments of an operator, as exported programs call it."""
     name = overload._schema.name.removeprefix("aten::")
+    if name in _BY_OPERATOR:
+        return _BY_OPERATOR[name]
     for spelling in (f"torch.{name}", f"torch._C._nn.{name}", f"torch.nn.functional.{name}", f"Tensor.{name}"):
         if (op := BY_NAME.get(spelling)) is not None:
             return op.fn

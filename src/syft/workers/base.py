@@ -31,6 +31,7 @@ from syft.workers.object_storage import ObjectStorage, terms_of
 from syft.workers.policy import Policy
 from syft.workers.registry import WorkerRegistry, logger
 from syft.workers.remote_torch import RemoteTorch
+from syft.workers.services import Services
 from syft.workers.store import ObjectStore
 
 
@@ -46,7 +47,7 @@ def _setting(name: str, doc: str) -> Any:
     return property(read, write, doc=doc)
 
 
-class BaseWorker(WorkerRegistry, ObjectStorage):
+class BaseWorker(WorkerRegistry, ObjectStorage, Services):
     """A place where objects live and commands run.
 
     Args:

@@ -20,6 +20,7 @@ from syft.tensors.pointer import PointerTensor
 from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.tensors.verbs import description_of, own
 from syft.workers.policy import GUARDED, Policy
+from syft.workers.services import PREFIX
 from syft.workers.store import ObjectStore
 
 _REF = m.Ref
@@ -149,7 +150,11 @@ class Executor:
         return obj
 
     def _call(self, message: m.Call) -> Any:
-        target = self.store.get(message.target.id)
+        id = message.target.id
+        if type(id) is str and id.startswith(PREFIX):  # asked first: no stored object can pass for a service
+            target = self.worker.service(id.removeprefix(PREFIX))
+        else:
+            target = self.store.get(id)
         offered: frozenset[str] = getattr(type(target), "remote_methods", frozenset())
         if message.method not in offered:
             raise CommandNotPermittedError(

@@ -1,0 +1,215 @@
+"""What a worker does with a `TrainConfig`: it trains and evaluates on data sets of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from syft.exceptions import FederatedError, UsageError
+from syft.federated.train_config import TrainConfig
+from syft.plans.optimizers import OPTIMIZERS, stock_optimizer
+from syft.plans.plan import Plan
+from syft.tensors.object_wrapper import ObjectWrapper
+from syft.workers.services import SERVICES
+
+Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class TrainingService:
+    """The data sets of a worker and what it was asked to train. Workers have one each, as their service ``training``.
+
+    Args:
+        worker: whose.
+
+    Attributes:
+        datasets: the worker's own data sets by key; no message reads or changes them.
+        config: what was sent last.
+    """
+
+    remote_methods = frozenset({"configure", "fit", "evaluate"})
+
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
+        self.datasets: dict[str, Any] = {}
+        self.config: TrainConfig | None = None
+        self._optimizer: torch.optim.Optimizer | None = None
+
+    def add_dataset(self, dataset: Any, key: str) -> None:
+        """Let clients train on a data set under a key.
+
+        Raises:
+            UsageError: the key is taken.
+        """
+        if key in self.datasets:
+            raise UsageError(f"Key {key} already exists in Datasets")
+        self.datasets[key] = dataset
+
+    def configure(self, config: Any) -> None:
+        """Train like this from now on.
+
+        Raises:
+            UsageError: this is no config.
+        """
+        if not isinstance(config, TrainConfig):
+            raise UsageError(f"a worker is configured with a TrainConfig, not with a {type(config).__name__}")
+        self.config, self._optimizer = config, None
+
+    def fit(self, dataset_key: str, device: str = "cpu") -> torch.Tensor:
+        """Train on a data set of this worker as the config says.
+
+        Args:
+            dataset_key: its key.
+            device: where batches are put.
+
+        Returns:
+            The loss of the last batch.
+
+        Raises:
+            UsageError: there is no config, no such data set, or no such optimizer.
+            ObjectNotFoundError: the model was fetched.
+            FederatedError: there was no batch.
+        """
+        config, dataset = self._prepared(dataset_key)
+        if config.optimizer not in OPTIMIZERS:
+            raise UsageError(f"Unknown optimizer: {config.optimizer}")
+        step = self._step(config)
+        loss, steps = None, 0
+        for _ in range(config.epochs):
+            for data, target in self._batches(config, dataset, device):
+                if 0 <= config.max_nr_batches <= steps:
+                    break
+                loss, steps = step(data, target), steps + 1
+        if loss is None:
+            raise FederatedError(
+                f"nothing was trained: {len(dataset)} samples, {config.epochs} epochs, "
+                f"max_nr_batches {config.max_nr_batches}."
+            )
+        return loss.detach()
+
+    def evaluate(
+        self,
+        dataset_key: str,
+        return_histograms: bool = False,
+        nr_bins: int = -1,
+        return_loss: bool = True,
+        return_raw_accuracy: bool = True,
+        device: str = "cpu",
+    ) -> dict[str, Any]:
+        """Evaluate the model on a data set of this worker.
+
+        Args:
+            dataset_key: its key.
+            return_histograms: also count predictions and targets by class.
+            nr_bins: how many classes to count; all that occur when below 1.
+            return_loss: also the mean loss of a sample.
+            return_raw_accuracy: also how many predictions are right, and how many there are.
+            device: where batches are put.
+
+        Returns:
+            ``loss``, ``nr_correct_predictions``, ``nr_predictions``, ``histogram_predictions`` and
+            ``histogram_target``, as far as they were asked for.
+
+        Raises:
+            UsageError: there is no config or no such data set.
+            ObjectNotFoundError: the model was fetched.
+        """
+        config, dataset = self._prepared(dataset_key)
+        run = self._evaluation(config)
+        total, predicted, expected = 0.0, [], []
+        with torch.no_grad():
+            for data, target in self._batches(config, dataset, device, shuffle=False):
+                output, loss = run(data, target)
+                total += float(loss) * len(target)
+                predicted.append(_classes(output))
+                expected.append(_classes(target) if target.dim() > 1 else target.long())
+        predictions, targets = torch.cat(predicted), torch.cat(expected)
+        report: dict[str, Any] = {}
+        if return_loss:
+            report["loss"] = total / len(targets)
+        if return_raw_accuracy:
+            report["nr_correct_predictions"] = int((predictions == targets).sum())
+            report["nr_predictions"] = len(targets)
+        if return_histograms:
+            bins = nr_bins if nr_bins > 0 else int(max(predictions.max(), targets.max())) + 1
+            report["histogram_predictions"] = _histogram(predictions, bins)
+            report["histogram_target"] = _histogram(targets, bins)
+        return report
+
+    def _prepared(self, dataset_key: str) -> tuple[TrainConfig, Any]:
+        if self.config is None:
+            raise UsageError("Operation needs TrainConfig object to be set.")
+        if dataset_key not in self.datasets:
+            raise UsageError(f"Dataset {dataset_key} unknown.")
+        return self.config, self.datasets[dataset_key]
+
+    def _batches(
+        self, config: TrainConfig, dataset: Any, device: str, shuffle: bool | None = None
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        loader = DataLoader(dataset, config.batch_size, shuffle=config.shuffle if shuffle is None else shuffle)
+        for data, target in loader:
+            yield data.to(device), target.to(device)
+
+    def _step(self, config: TrainConfig) -> Step:
+        model = self.worker._store.get(config._model_id)
+        if isinstance(model, Plan):
+            return model
+        loss_fn = self.worker._store.get(config._loss_fn_id)
+        script = _script(model)
+        if self._optimizer is None:  # kept from fit to fit until another config comes
+            self._optimizer = stock_optimizer(config.optimizer, [(script.parameters(), config.optimizer_args)])
+        optimizer = self._optimizer
+        script.train()
+
+        def step(data: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            optimizer.zero_grad()
+            loss: torch.Tensor = loss_fn(target=target, pred=script(data))
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step
+
+    def _evaluation(self, config: TrainConfig) -> Callable[[Any, Any], tuple[torch.Tensor, torch.Tensor]]:
+        model = self.worker._store.get(config._model_id)
+        if isinstance(model, Plan):
+            if config._evaluation is None:
+                raise UsageError("this TrainConfig came without a plan to evaluate with")
+            return config._evaluation.with_state(model.state)
+        loss_fn = self.worker._store.get(config._loss_fn_id)
+        script = _script(model)
+
+        def run(data: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            was_training = script.training
+            script.eval()
+            try:
+                output = script(data)
+            finally:
+                script.train(was_training)
+            return output, loss_fn(target=target, pred=output)
+
+        return run
+
+
+def _script(model: Any) -> Any:
+    if not isinstance(model, ObjectWrapper) or not isinstance(model.obj, torch.nn.Module):
+        raise UsageError(
+            f"the model of a TrainConfig must be a plan or a TorchScript module, not {type(model).__name__}"
+        )
+    return model.obj
+
+
+def _classes(output: torch.Tensor) -> torch.Tensor:
+    if output.dim() < 2 or output.shape[1] == 1:  # one column says yes or no
+        return (output.reshape(len(output)) > 0.5).long()
+    return output.argmax(dim=1)
+
+
+def _histogram(classes: torch.Tensor, bins: int) -> list[float]:
+    inside = classes[(classes >= 0) & (classes < bins)]
+    return [float(count) for count in torch.bincount(inside, minlength=bins)]
+
+
+SERVICES["training"] = TrainingService
