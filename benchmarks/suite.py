@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import syft as sy
-from benchmarks import cnn_step, equality, four_points, import_time, leaks, op_coverage, plain_torch, remote_add
+from benchmarks import cnn_step, equality, four_points, import_time, leaks, op_coverage, plain_torch, plans, remote_add
 from benchmarks.row import Row
 
 
@@ -24,4 +24,5 @@ SUITE: dict[str, Benchmark] = {
     "leaks": leaks.run,
     "op_coverage": op_coverage.run,
     "equality": equality.run,
+    "plans": plans.run,
 }

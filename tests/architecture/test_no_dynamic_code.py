@@ -42,7 +42,7 @@ MAY_COMPUTE_NAMES: dict[tuple[str, str], str] = {
     ("syft.tensors.attributes", "_of_pointer.read"): "the name is a literal at each property made at import",
     ("syft.tensors.pointer_rules", "_by_dtype"): "the key is one of the literals that the rule is registered for",
     ("syft.tensors.pointer_rules", "_described"): "the key is one of the literals that the rule is registered for",
-    ("syft.workers.executor", "_bound_methods"): "the names are those that the object's class declares as remote",
+    ("syft.workers.executor", "_bound_method"): "the names are those that the object's class declares as remote",
 }
 
 

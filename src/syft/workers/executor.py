@@ -160,9 +160,13 @@ class Executor:
             raise CommandNotPermittedError(
                 f"{type(target).__name__} offers no remote method {message.method!r}; it offers {sorted(offered)}"
             )
-        method = _bound_methods(target, offered)[message.method]
-        with torch.set_grad_enabled(message.grad_enabled):
-            out = method(*self._value(message.args), **self._value(message.kwargs))
+        method = _bound_method(target, offered, message.method)
+        args, kwargs = self._value(message.args), self._value(message.kwargs)
+        if torch.is_grad_enabled() is message.grad_enabled:
+            out = method(*args, **kwargs)
+        else:
+            with torch.set_grad_enabled(message.grad_enabled):
+                out = method(*args, **kwargs)
         return self._keep(out, message.result)
 
     # --- objects ------------------------------------------------------------------------------------
@@ -266,8 +270,9 @@ class Executor:
         return found
 
 
-def _bound_methods(target: Any, offered: frozenset[str]) -> dict[str, Callable[..., Any]]:
-    return {name: getattr(target, name) for name in sorted(offered)}
+def _bound_method(target: Any, offered: frozenset[str], name: str) -> Any:
+    # Reached for names in `offered` only; the name that is looked up is the class's own, not the message's.
+    return next(getattr(target, own) for own in offered if own == name)
 
 
 def _owns(obj: Any) -> bool:

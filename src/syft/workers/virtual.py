@@ -114,19 +114,10 @@ class VirtualWorker(BaseWorker):
         return all(isinstance(obj := objects.get(ref.id), torch.Tensor) and not is_wrapper(obj) for ref in refs)
 
     def _call(self, message: m.Call) -> Any:
-        return self._cross_value(
-            self._executor.handle(
-                m.Call(
-                    message.target,
-                    self._cross_value(message.args, self),
-                    self._cross_value(message.kwargs, self),
-                    message.result,
-                    message.method,
-                    message.grad_enabled,
-                )
-            ),
-            self.client or self,
-        )
+        if not (_stays_the_same(message.args) and _stays_the_same(message.kwargs)):
+            args, kwargs = self._cross_value(message.args, self), self._cross_value(message.kwargs, self)
+            message = replace(message, args=args, kwargs=kwargs)
+        return self._cross_value(self._executor.handlers[m.Call](message), self.client or self)
 
     def _cross_value(self, value: Any, receiver: Any) -> Any:
         return value if _stays_the_same(value) else decode(encode(value), receiver)
