@@ -18,7 +18,8 @@ from syft.federated.train_config import TrainConfig
 from syft.federated.trainer import FederatedTrainer
 from syft.grid.private_grid import PrivateGridNetwork, VirtualGrid
 from syft.plans import wire as _plans_on_the_wire  # noqa: F401 - registers their form
-from syft.plans.plan import Plan, func2plan, method2plan
+from syft.plans.decorators import func2plan, method2plan
+from syft.plans.plan import Plan
 from syft.plans.pointer import PointerPlan
 from syft.plans.state import State
 from syft.plans.training import TrainingPlan

@@ -34,6 +34,12 @@ ALIASES = {
     "syft.generic.string": "syft.tensors.strings",
     "syft.generic.tensor": "syft.tensors.abstract",
     "syft.messaging.message": "syft.core.messages",
+    "syft.messaging.plan": "syft.plans.plan",
+    "syft.messaging.plan.plan": "syft.plans.plan",
+    "syft.messaging.plan.state": "syft.plans.state",
+    "syft.generic.pointers.pointer_plan": "syft.plans.pointer",
+    "syft.execution.plan": "syft.plans.plan",
+    "syft.execution.state": "syft.plans.state",
     "syft.serde.msgpack.serde": "syft.serde",
     "syft.workers.abstract": "syft.workers.base",
 }

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import torch
 
 from syft.core.messages import Ref
 from syft.core.ops import Returns, op_named
-from syft.exceptions import NotLocalError, PlanBuildError, PlanError, TensorsNotCollocatedException, UnsupportedOp
+from syft.exceptions import (
+    NotLocalError,
+    PlanBuildError,
+    PlanError,
+    TensorsNotCollocatedException,
+    UnsupportedOp,
+    WorkerNotFoundException,
+)
 from syft.plans.dimensions import Arithmetic, Condition, Dimension, Size, refs_of
 from syft.plans.recorder import Recorder, RecordFactories
 from syft.plans.recording import Expect, Input, Optimize, Parameter, Recording, Step
@@ -19,6 +28,15 @@ from syft.tensors.base import is_wrapper, link_of
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 # Ops that return something new and still change an operand, or the stream of random numbers.
 _SIDE_EFFECTS = frozenset({"batch_norm", "native_batch_norm", "instance_norm", "embedding_bag", "embedding"})
+
+_RANDOM = frozenset(
+    "rand rand_like randn randn_like randint randint_like randperm normal bernoulli binomial multinomial poisson "
+    "dropout alpha_dropout feature_dropout feature_alpha_dropout dropout1d dropout2d dropout3d native_dropout rrelu "
+    "gumbel_softmax".split()
+)
+
+# One at a time: while a function is recorded its modules hold stand-ins. Plans may be built inside plans.
+_RECORDING = RLock()
 
 Owned = tuple[str, torch.Tensor]
 
@@ -30,7 +48,6 @@ def record(
     kwargs: dict[str, Any],
     state: Iterable[Owned],
     *,
-    check_dtypes: bool = True,
     last: tuple[Any, ...] = (),
 ) -> tuple[Recording, list[torch.Tensor]]:
     """Run a function once on stand-ins and write down what it does.
@@ -41,7 +58,6 @@ def record(
         args: examples.
         kwargs: likewise.
         state: names and tensors that belong to the plan.
-        check_dtypes: whether dtypes that the function asks for are part of the recording.
         last: passed after the arguments; not an argument of the plan.
 
     Returns:
@@ -51,18 +67,20 @@ def record(
         PlanBuildError: the function does something that cannot be recorded.
         Exception: what the function itself raises.
     """
-    recorder = Recorder(name, check_dtypes=check_dtypes)
+    recorder = Recorder(name)
+    _RECORDING.acquire()
     try:
         for label, tensor in state:
             recorder.adopt(tensor, label)
         call = _call(name, function, args, kwargs, recorder, last)
-        with RecordFactories(recorder):
+        with _undisturbed_randomness(name), RecordFactories(recorder):
             out = call.run()
+        recorder.check_options()
         output = _output(recorder, out)
         return _numbered(recorder, call.parameters, output), recorder.adopted
     except TensorsNotCollocatedException as error:
         raise _unknown_tensor(name, error) from error
-    except (UnsupportedOp, NotLocalError) as error:
+    except (UnsupportedOp, NotLocalError, WorkerNotFoundException) as error:
         if isinstance(error, PlanError):
             raise
         raise PlanBuildError(
@@ -71,6 +89,23 @@ def record(
         ) from error
     finally:
         recorder.release()
+        _RECORDING.release()
+
+
+@contextmanager
+def _undisturbed_randomness(name: str) -> Iterator[None]:
+    """Leave torch's random numbers as they were, and refuse a function that seeds them."""
+    before = torch.get_rng_state()
+    seed = torch.seed()  # another one, so that seeding is noticed whatever the function seeds with
+    try:
+        yield
+        if torch.initial_seed() != seed:
+            raise PlanBuildError(
+                f"plan {name!r} cannot be recorded: the function seeds torch's random numbers (torch.manual_seed), "
+                "which on a worker are those of everybody. Leave that out, or pass random tensors in as arguments."
+            )
+    finally:
+        torch.set_rng_state(before)
 
 
 class _Call:
@@ -88,7 +123,7 @@ def _call(name: str, function: Any, args: Any, kwargs: Any, recorder: Recorder, 
     def convert(value: Any, label: str) -> Any:
         return recorded(value, recorder.input, slot, f"argument {label!r} of plan {name!r}")
 
-    named = [(label, value, optional) for label, value, optional in parameters_of(function, (*args, *last), kwargs)]
+    named = parameters_of(function, (*args, *last), kwargs)
     by_label: dict[str, Any] = {}
     parameters = []
     extra = {id(value) for value in last}
@@ -182,6 +217,8 @@ def _needed(instructions: list[Any], output: Any) -> list[Any]:
 
 def _is_pure(step: Step) -> bool:
     op = op_named(step.op)
+    if op.key in _RANDOM:  # the stream of random numbers moves on
+        return False
     if op.returns in (Returns.SELF, Returns.NOTHING) or op.key in _SIDE_EFFECTS:
         return False
     return not (step.kwargs.get("inplace") or "out" in step.kwargs or op.name.startswith("torch._fused"))
@@ -222,7 +259,7 @@ def _renumber(value: Any, numbers: dict[Any, int]) -> Any:
     if kind is Input:
         return Input(numbers[value.slot])
     if kind is Expect:
-        return Expect(numbers[value.slot], value.path, value.rank, value.dtype)
+        return Expect(numbers[value.slot], value.path, value.what, value.value)
     if kind is Optimize:
         groups = tuple((tuple(numbers[slot] for slot in slots), options) for slots, options in value.groups)
         return Optimize(value.optimizer, value.kind, groups)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import cmath
+import keyword
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -65,7 +68,7 @@ def _inputs(recording: Recording) -> list[int]:
 
 def _body(recording: Recording, names: Names) -> Iterator[str]:
     for slot, value in recording.constants.items():
-        yield f"    {names(slot)} = torch.tensor({value.tolist()!r}, dtype={value.dtype})"
+        yield f"    {names(slot)} = torch.tensor({_value(value.tolist(), names)}, dtype={value.dtype})"
     for instruction in recording.instructions:
         line = _line(instruction, names)
         if isinstance(instruction, Step) and not instruction.grad_enabled:
@@ -77,14 +80,16 @@ def _body(recording: Recording, names: Names) -> Iterator[str]:
 
 
 def _returned(output: Any, names: Names) -> str:
-    return ", ".join(_value(part, names) for part in output) if type(output) is tuple else _value(output, names)
+    if type(output) is tuple and len(output) > 1:
+        return ", ".join(_value(part, names) for part in output)
+    return _value(output, names)
 
 
 def _line(instruction: Any, names: Names) -> str:
     if type(instruction) is Expect:
         where = _value(Ref(instruction.slot, instruction.path), names)
-        dtype = "" if instruction.dtype is None else f" and {where}.dtype == {instruction.dtype}"
-        return f"assert {where}.dim() == {instruction.rank}{dtype}"
+        what = "dim()" if instruction.what == "rank" else instruction.what
+        return f"assert {where}.{what} == {_value(instruction.value, names)}"
     if type(instruction) is Condition:
         left, right = _value(instruction.left, names), _value(instruction.right, names)
         comparison = f"{left} {instruction.comparison} {right}"
@@ -140,10 +145,13 @@ def _value(value: Any, names: Names) -> str:
         return "{" + ", ".join(f"{k!r}: {_value(v, names)}" for k, v in value.items()) + "}"
     if kind is slice:
         return f"slice({', '.join(_value(v, names) for v in (value.start, value.stop, value.step))})"
-    if kind is float and value in (float("inf"), float("-inf")):
+    if kind is float and not math.isfinite(value):
         return f"float('{value}')"
-    return repr(value)
+    if kind is complex and not cmath.isfinite(value):
+        return f"complex({_value(value.real, names)}, {_value(value.imag, names)})"
+    return f"torch.{value!r}" if kind is torch.device else repr(value)
 
 
 def _identifier(name: str) -> str:
-    return name if name.isidentifier() else "plan"
+    usable = name.isidentifier() and not keyword.iskeyword(name) and name != "torch"
+    return name if usable else "plan"

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from syft.core.messages import Ref
+from syft.exceptions import PlanBuildError
 
 ARITHMETIC: Mapping[str, Callable[[int, int], int]] = MappingProxyType(
     {"+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod}
@@ -110,6 +111,23 @@ class Dimension(torch.SymInt):
 
     def __pos__(self) -> Dimension:
         return self
+
+    def __abs__(self) -> Dimension:
+        return self if self._compare(">=", 0) else -self
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    @property
+    def node(self) -> Any:
+        """What torch's compiler asks a size for."""
+        raise PlanBuildError(
+            "a size was used in a way that cannot be recorded as a computation; "
+            "make it a number with int(x.shape[0]), and the plan holds for that size only."
+        )
 
     def __repr__(self) -> str:
         return str(self.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from torch import nn
 from syft.exceptions import PlanBuildError
 from syft.plans.plan import Plan
 from syft.plans.program import Program
-from syft.plans.recording import Input, Optimize, Recording, Step
+from syft.plans.recording import Optimize, Recording, Step
 from syft.plans.tree import bind
 
 
@@ -82,7 +81,7 @@ def to_torch_export(plan: Plan, *examples: torch.Tensor, dynamic_batch: bool = T
         PlanBuildError: the plan trains, or torch cannot export it; the message says why.
     """
     module = PlanModule(plan)
-    args = examples or tuple(dummies(plan))
+    args = examples or tuple(plan.create_dummy_args())
     shapes = None
     if dynamic_batch and all(a.dim() for a in args):
         batch = torch.export.Dim("batch", min=1)
@@ -113,7 +112,7 @@ def to_torchscript(plan: Plan, *examples: torch.Tensor) -> torch.jit.ScriptModul
     module = PlanModule(plan).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer warns of sizes; trace_module checks the result itself
-        traced: torch.jit.ScriptModule = torch.jit.trace(module, examples or tuple(dummies(plan)))
+        traced: torch.jit.ScriptModule = torch.jit.trace(module, examples or tuple(plan.create_dummy_args()))
     return traced
 
 
@@ -143,20 +142,3 @@ def from_torch_export(program: torch.export.ExportedProgram, *examples: torch.Te
 
 def _takes_guards() -> bool:
     return "check_guards" in torch.export.ExportedProgram.module.__code__.co_varnames
-
-
-def dummies(plan: Plan) -> Sequence[torch.Tensor]:
-    """Zeros of the shapes that the plan was built with.
-
-    Raises:
-        PlanBuildError: an argument is not simply a tensor; give examples then.
-    """
-    out = []
-    for parameter in plan.recording.parameters:
-        if type(parameter.value) is not Input:
-            raise PlanBuildError(
-                f"argument {parameter.name!r} of plan {plan.name!r} is no tensor; pass examples instead."
-            )
-        inside = parameter.example.removeprefix("a tensor of shape (").removesuffix(")")
-        out.append(torch.zeros([int(size) for size in inside.split(",") if size.strip()]))
-    return out

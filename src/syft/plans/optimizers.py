@@ -45,10 +45,55 @@ def stock_optimizer(name: str, groups: Groups) -> torch.optim.Optimizer:
         if unknown := sorted(options.keys() - taken.keys()):
             raise PlanBuildError(f"torch does not make a {name} with these options: it has no {', '.join(unknown)}.")
     try:
-        made: torch.optim.Optimizer = cls([{"params": tensors, **options} for tensors, options in groups])
+        # Some read an option of their own, not of the group, while they are made (Adagrad's first sums).
+        made: torch.optim.Optimizer = cls(
+            [{"params": tensors, **options} for tensors, options in groups], **groups[0][1]
+        )
     except (TypeError, ValueError) as error:
         raise PlanBuildError(f"torch does not make a {name} with these options: {error}") from error
     return made
+
+
+def check_state(name: str, groups: Groups, state: Any) -> None:
+    """Check the state of an optimizer that came over a wire: torch's kernels trust its shapes.
+
+    Args:
+        name: of the optimizer's class.
+        groups: its tensors and options.
+        state: as in ``state_dict()["state"]``, by the number of the parameter.
+
+    Raises:
+        ValueError: it is not what a step of this optimizer on these tensors leaves behind.
+    """
+    if type(state) is not dict:
+        raise ValueError(f"the state of an optimizer is a dict, not a {type(state).__name__}")
+    if not state:
+        return
+    twins = [([_with_gradient(tensor) for tensor in tensors], options) for tensors, options in groups]
+    template = stock_optimizer(name, twins)
+    with torch.enable_grad():
+        template.step()
+    expected = template.state_dict()["state"]
+    for number, entry in state.items():
+        if number not in expected or type(entry) is not dict or entry.keys() != expected[number].keys():
+            raise ValueError(f"the state of a {name} has not these entries for parameter {str(number)[:20]}")
+        for key, value in entry.items():
+            if _form(value) != _form(expected[number][key]):
+                raise ValueError(
+                    f"{key!r} in the state of a {name} is {_form(expected[number][key])}, not {_form(value)}"
+                )
+
+
+def _with_gradient(tensor: torch.Tensor) -> torch.Tensor:
+    twin = torch.zeros_like(tensor, requires_grad=True)
+    twin.grad = torch.zeros_like(tensor)
+    return twin
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {tuple(value.shape)} and {value.dtype}"
+    return f"a {type(value).__name__}"
 
 
 def options_of(optimizer: torch.optim.Optimizer, group: Mapping[str, Any]) -> dict[str, Any]:

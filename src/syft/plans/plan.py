@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -19,11 +22,9 @@ from syft.plans.pointer import PointerPlan
 from syft.plans.program import Program
 from syft.plans.recorder import recorder_of
 from syft.plans.recording import Instruction, Recording
-from syft.plans.state import State, owned_by, owned_by_state
-from syft.plans.tree import bind
-from syft.serde.torch_types import DTYPES
+from syft.plans.state import Attributes, State, owned_by, owned_by_state
+from syft.plans.tree import bind, shapes_of
 
-Shape = Sequence[int]
 # Attributes of a plan itself, in which no state of its user is looked for.
 _OWN = frozenset({"_recording", "_program", "_state", "_given_state", "_optimizers", "_pointers"})
 
@@ -142,7 +143,7 @@ class Plan:
             raise PlanNotBuiltError(f"plan {self.name!r} is not built: call plan.build(example, ...) first.")
         return self._recording
 
-    def build(self, *args: Any, check_dtypes: bool = True, **kwargs: Any) -> None:
+    def build(self, *args: Any, trace_autograd: bool = True, **kwargs: Any) -> None:
         """Run the function once on examples and record it; an earlier recording is dropped.
 
         What the function computes from ``x.shape`` is recorded as a computation, so the plan runs on other sizes.
@@ -151,7 +152,7 @@ class Plan:
         Args:
             *args: example arguments: tensors, plain values, and lists, tuples and dicts of these. Plain values become
                 part of the recording.
-            check_dtypes: whether a dtype that the function asks for must be the same in every run.
+            trace_autograd: accepted for 0.2.5 code; backward passes are always recorded.
             **kwargs: likewise.
 
         Raises:
@@ -161,7 +162,17 @@ class Plan:
             raise PlanBuildError(f"plan {self.name!r} has no Python function to record; it was recorded elsewhere.")
         last = self._passed_state()
         owned = self.owned()
-        recording, tensors = record(self.name, self.forward, args, kwargs, owned, check_dtypes=check_dtypes, last=last)
+        function = _with_torch(self.forward)
+        attributes = Attributes(self)
+        try:
+            recording, tensors = record(self.name, function, args, kwargs, owned, last=last)
+        finally:
+            assigned = attributes.restore()
+        if assigned:
+            raise PlanBuildError(
+                f"plan {self.name!r} cannot be recorded: the function assigns {', '.join(assigned)}, and a plan cannot "
+                "assign attributes when it runs elsewhere. Change tensors in place, as in self.count.add_(1)."
+            )
         self._recording, self._program = recording, Program(recording)
         self._state = State(zip(recording.state_names, tensors, strict=True), len(owned))
         self._optimizers, self._pointers = {}, {}
@@ -227,7 +238,7 @@ class Plan:
             for label, tensor in self.owned():
                 recorder.adopt(tensor, f"{self.name}.{label}")
         if self.forward is not None:
-            return self.forward(*args, *self._passed_state(), **kwargs)
+            return _with_torch(self.forward)(*args, *self._passed_state(), **kwargs)
         if self._program is None:
             raise PlanNotBuiltError(f"plan {self.name!r} has neither a function nor a recording to run.")
         inputs = bind(self._program.recording, args, kwargs)
@@ -263,10 +274,15 @@ class Plan:
         for place in places:
             if refresh or place.id not in self._pointers:
                 place.request(Put(((self.id, self),)))
-                self._pointers[place.id] = PointerPlan([place], self.id, self.owner, tags=self.tags)
+                self._pointers[place.id] = self._pointer([place])
         if len(places) == 1:
             return self._pointers[places[0].id]
-        return PointerPlan(places, self.id, self.owner, tags=self.tags)
+        return self._pointer(places)
+
+    def _pointer(self, places: list[Any]) -> PointerPlan:
+        pointer = PointerPlan(places, self.id, self.owner, tags=self.tags)
+        pointer.sent = self._pointers
+        return pointer
 
     def get_pointers(self) -> dict[Any, PointerPlan]:
         """Where the plan was sent: pointers by worker id."""
@@ -323,6 +339,32 @@ class Plan:
         """The recording as Python code, with ``arg_1``, ``state_1``, ``var_1`` and ``out_1`` for tensors."""
         return code.readable(self.recording)
 
+    def get_args_shape(self) -> list[tuple[int, ...]]:
+        """The shapes of the tensors that the plan was built with, in order.
+
+        Raises:
+            PlanNotBuiltError: it was not.
+        """
+        return shapes_of(self.recording)
+
+    def create_dummy_args(self) -> list[torch.Tensor]:
+        """Zeros of the shapes that the plan was built with.
+
+        Raises:
+            PlanNotBuiltError: it was not.
+        """
+        return [torch.zeros(shape) for shape in self.get_args_shape()]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Plan:
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        memo[id(self.owner)] = self.owner
+        shared: dict[str, Any] = {"_recording": self._recording, "_program": self._program}
+        shared |= {"_pointers": {}, "id": new_id()}
+        for name, value in vars(self).items():
+            vars(twin)[name] = shared[name] if name in shared else copy.deepcopy(value, memo)
+        return twin
+
     def __repr__(self) -> str:
         return f"{code.header(self)}\n{code.numbered(self.name, self._recording)}"
 
@@ -330,91 +372,23 @@ class Plan:
         return self.__repr__()
 
 
+def _with_torch(function: Callable[..., Any]) -> Callable[..., Any]:
+    """0.2.5's form of a plan function: an argument called ``torch`` gets torch itself."""
+    signature = inspect.signature(function)
+    if "torch" not in signature.parameters:
+        return function
+    taken = signature.replace(parameters=[p for name, p in signature.parameters.items() if name != "torch"])
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(**taken.bind(*args, **kwargs).arguments, torch=torch)
+
+    call.__signature__ = taken  # type: ignore[attr-defined]
+    return call
+
+
 def _copied(tensor: torch.Tensor) -> torch.Tensor:
     out = tensor.detach().clone()
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(out, tensor.requires_grad)
     return out.requires_grad_(tensor.requires_grad)
-
-
-class func2plan:
-    """Decorator: make a plan of a function.
-
-    Args:
-        args_shape: shapes of the arguments; with them the plan is built at once, from zeros. -1 is any size.
-        state: tensors that the function gets as a last argument, a `State`, whose ``read()`` gives them; or modules
-            that the function calls.
-        args_dtypes: dtypes of the arguments, as torch dtypes or their names; float32 when None.
-
-    Raises:
-        ValueError: a shape is not one, or the function does not take so many arguments.
-
-    Example:
-        >>> import syft as sy, torch
-        >>> hook = sy.TorchHook(torch)
-        >>> @sy.func2plan(args_shape=[(-1, 2)])
-        ... def double(x):
-        ...     return x + x
-        >>> double.is_built, double(torch.ones(1, 2))
-        (True, tensor([[2., 2.]]))
-    """
-
-    def __init__(
-        self, args_shape: Iterable[Shape] | None = None, state: Any = None, args_dtypes: Sequence[Any] | None = None
-    ) -> None:
-        self.shapes = None if not args_shape else list(args_shape)
-        self.state = state
-        self.dtypes = args_dtypes
-
-    def __call__(self, function: Callable[..., Any]) -> Plan:
-        """The plan of a function."""
-        plan = Plan(function.__name__, forward=function, state=self.state)
-        if self.shapes is not None:
-            examples = dummy_args(self.shapes, self.dtypes)
-            try:
-                plan.build(*examples, check_dtypes=self.dtypes is not None)
-            except TypeError as error:
-                raise PlanBuildError(
-                    f"Automatic build using @func2plan failed! {error}\nCheck that:\n"
-                    "- args_shape has one shape for each argument that is not the state;\n"
-                    "- the function runs on tensors of these shapes: build it by hand with plan.build(example, ...)."
-                ) from error
-        return plan
-
-
-def dummy_args(shapes: Iterable[Shape], dtypes: Sequence[Any] | None = None) -> list[torch.Tensor]:
-    """Zeros of these shapes, with 1 where a size is free.
-
-    Args:
-        shapes: sizes of at least 0, or -1.
-        dtypes: one for each shape; float32 when None.
-
-    Raises:
-        ValueError: a size is below -1.
-        TypeError: a shape is no list of sizes.
-    """
-    shapes = [tuple(shape) for shape in shapes]
-    kinds = [torch.float32] * len(shapes) if dtypes is None else [_dtype(dtype) for dtype in dtypes]
-    if len(kinds) != len(shapes):
-        raise UsageError(f"args_dtypes names {len(kinds)} dtypes for {len(shapes)} shapes")
-    for shape in shapes:
-        if any(type(size) is not int or size < -1 for size in shape):
-            raise UsageError(f"Invalid shape {shape}: sizes are 0 or more, or -1 for any size")
-    examples = [tuple(1 if size == -1 else size for size in shape) for shape in shapes]
-    return [torch.zeros(shape, dtype=kind) for shape, kind in zip(examples, kinds, strict=True)]
-
-
-def _dtype(dtype: Any) -> torch.dtype:
-    found = DTYPES.get(dtype.removeprefix("torch.")) if isinstance(dtype, str) else dtype
-    if not isinstance(found, torch.dtype):
-        raise UsageError(f"{dtype!r} is no dtype of torch")
-    return found
-
-
-def method2plan(*args: Any, **kwargs: Any) -> Any:
-    """0.2's decorator for methods; gone since 0.2.
-
-    Raises:
-        SyntaxError: always.
-    """
-    raise SyntaxError("method2plan is not supported anymore. Consider instead subclassing your object from sy.Plan.")

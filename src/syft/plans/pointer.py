@@ -43,6 +43,7 @@ class PointerPlan(ObjectPointer):
         description: str | None = None,
         point_to_attr: Any = None,
     ) -> None:
+        self.sent: dict[Any, Any] = {}  # where the plan here believes to be, by worker id
         self.places = list(location) if isinstance(location, list) else [location]
         first = self.places[0]
         super().__init__(first, id_at_location, owner, id, False, tags, description, point_to_attr)
@@ -121,6 +122,7 @@ class PointerPlan(ObjectPointer):
         """Take the plan away from its workers."""
         for place in self.places:
             place.request(Forget((self._plan_id,)))
+            self.sent.pop(place.id, None)
 
     def tag(self, *tags: Any) -> PointerPlan:
         """Add tags to the pointer; returns it. Tag the plan and send it to have it found by them."""

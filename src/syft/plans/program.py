@@ -36,6 +36,7 @@ class Program:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self._template: Environment = [None] * recording.slots
+        self._constants = tuple(recording.constants)
         for slot, value in recording.constants.items():
             self._template[slot] = value
         dying = _last_uses(recording)
@@ -66,6 +67,8 @@ class Program:
             Exception: what an op raises; a note says which one.
         """
         env = self._template.copy()
+        for slot in self._constants:  # an op, or whoever gets a result, may write into them
+            env[slot] = env[slot].clone()
         env[1 : 1 + len(state)] = state
         for slot, value in inputs.items():
             env[slot] = value
@@ -203,15 +206,12 @@ def _expect(expect: Expect, recording: Recording) -> Callable[[Environment, Any]
 
     def check(env: Environment, optimizers: Any) -> None:
         tensor = _tensor(ref, env)
-        if tensor is None or tensor.dim() != expect.rank:
+        found = None if tensor is None else EXPECTED[expect.what](tensor)
+        if found != expect.value:
             raise PlanConditionError(
-                f"plan {recording.name!r} looked at the shape of a tensor with {expect.rank} dimensions while it was "
-                f"recorded, and now {_shape_of(tensor)} stands there. {_remedy(recording)}"
-            )
-        if expect.dtype is not None and tensor.dtype != expect.dtype:
-            raise PlanConditionError(
-                f"plan {recording.name!r} looked at a tensor of {expect.dtype} while it was recorded, and now "
-                f"one of {tensor.dtype} stands there. {_remedy(recording)}"
+                f"plan {recording.name!r} asked for the {expect.what} of a tensor while it was recorded, which was "
+                f"{expect.value}, and now {_shape_of(tensor)} with {expect.what} {found} stands there. "
+                f"{_remedy(recording)}"
             )
 
     return check
@@ -230,6 +230,15 @@ def _condition(condition: Condition, recording: Recording) -> Callable[[Environm
             )
 
     return check
+
+
+EXPECTED: dict[str, Callable[[torch.Tensor], Any]] = {
+    "rank": lambda tensor: tensor.dim(),
+    "dtype": lambda tensor: tensor.dtype,
+    "layout": lambda tensor: tensor.layout,
+    "requires_grad": lambda tensor: tensor.requires_grad,
+}
+"""What an `Expect` may speak of."""
 
 
 def _shape_of(tensor: Any) -> str:

@@ -13,9 +13,10 @@ from syft.core.ids import new_id
 from syft.core.ops import BY_FUNC, BY_NAME, op_named
 from syft.core.session import SESSION
 from syft.exceptions import PlanBuildError
-from syft.plans.dimensions import Condition, Dimension, Size
+from syft.plans.dimensions import Dimension
 from syft.plans.optimizers import options_of, stock_optimizer
-from syft.plans.recording import Expect, Optimize, Pattern, Step
+from syft.plans.recording import PLAIN, Optimize, Pattern, Step
+from syft.plans.watched import Watched
 from syft.tensors.base import WrappedParameter, Wrapper, is_wrapper, link_of, unwrap, wrap
 from syft.tensors.in_place import become_local, become_wrapper
 from syft.tensors.pointer import PointerTensor, pointer_to
@@ -57,7 +58,6 @@ class Recorder:
 
     Args:
         name: of the function, for errors.
-        check_dtypes: whether a dtype that the function asks for must be that of the example in every run.
 
     Attributes:
         instructions: what was done, with object ids in the references.
@@ -67,7 +67,7 @@ class Recorder:
         constants: tensors made of plain values, by id.
     """
 
-    def __init__(self, name: str, *, check_dtypes: bool = True) -> None:
+    def __init__(self, name: str) -> None:
         self.id = f"plan {name}"
         self.name = name
         self.client = SESSION.local_worker
@@ -77,11 +77,11 @@ class Recorder:
         self.inputs: list[m.ObjectId] = []
         self.constants: dict[m.ObjectId, torch.Tensor] = {}
         self.adopted: list[torch.Tensor] = []
-        self._check_dtypes = check_dtypes
         self._store = ObjectStore(self)
         self._executor = Executor(self._store, Policy(torchscript=False), self._peer, self)
         self._restore: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._optimizers: dict[int, tuple[int, torch.optim.Optimizer]] = {}
+        self._options: list[tuple[torch.optim.Optimizer, list[dict[str, Any]]]] = []
 
     # --- what comes in ------------------------------------------------------------------------------
 
@@ -143,6 +143,23 @@ class Recorder:
         id = self._keep(value)
         self.constants[id] = value.detach().clone()
         return wrap(self._pointer(id))
+
+    def check_options(self) -> None:
+        """Refuse a function that changed the options of an optimizer, and set them back.
+
+        Raises:
+            PlanBuildError: it did, for example with a schedule of learning rates.
+        """
+        changed = []
+        for optimizer, groups in self._options:
+            for group, before in zip(optimizer.param_groups, groups, strict=True):
+                changed += [name for name, value in before.items() if name != "params" and group[name] != value]
+                group.update(before)
+        if changed:
+            raise PlanBuildError(
+                f"plan {self.name!r} cannot be recorded: the function changes {', '.join(sorted(set(changed)))} of its "
+                "optimizer, which a recording has as a number. Change it between runs, and build the plan again."
+            )
 
     def release(self) -> None:
         """Give every adopted tensor its values back."""
@@ -224,14 +241,11 @@ class Recorder:
         if obj is None:
             return None
         info = description_of(obj)
-        if ref.id in self.state:  # never changes its shape
+        if ref.id in self.state:  # what it is like never changes
             return info
-        dtype = info.dtype if self._check_dtypes else None
-        self.instructions.append(Expect(ref.id, ref.path, len(info.shape), dtype))  # type: ignore[arg-type]
-        note: Callable[[Condition], None] = self.instructions.append
-        shape: Any = tuple(Dimension(size, Size(ref, axis), note) for axis, size in enumerate(info.shape))
-        # Strides are those of the example; asked for, they are refused like any other answer about values.
-        return m.Description(shape, info.dtype, info.device, info.layout, None, info.requires_grad, info.is_leaf)
+        note: Callable[[Any], None] = self.instructions.append
+        answer: Any = Watched(info, ref, note)
+        return answer
 
     def _symbolic(self, value: Any) -> Any:
         if isinstance(value, Dimension):
@@ -247,6 +261,11 @@ class Recorder:
             id = self._keep(value)
             self.constants[id] = value.detach().clone()
             return m.Ref(id)
+        if not isinstance(value, (*PLAIN, m.Ref)):
+            raise PlanBuildError(
+                f"plan {self.name!r} cannot be recorded: the function passes a {type(value).__name__} to an op, which "
+                "cannot travel with the plan."
+            )
         return value
 
     def _peer(self, id: m.ObjectId) -> Any:
@@ -264,6 +283,8 @@ class Recorder:
             PlanBuildError: a worker cannot make an optimizer like this one.
         """
         number, twin = self._optimizers.get(id(optimizer), (len(self._optimizers), None))
+        if twin is None:
+            self._options.append((optimizer, [dict(group) for group in optimizer.param_groups]))
         groups = []
         for group in optimizer.param_groups:
             ids = [link_of(p).id_at_location for p in group["params"] if is_wrapper(p)]
@@ -309,13 +330,21 @@ class RecordFactories(TorchFunctionMode):
         if any(kind in (Wrapper, WrappedParameter) for kind in types):
             return (_in_python(func) if is_operator else func)(*args, **kwargs)
         if func in _FROM_DATA:
-            return self.recorder.constant(func(*args, **kwargs))
+            return self._from_data(func, args, kwargs)
         op = BY_NAME.get(f"torch.{func._schema.name.removeprefix('aten::')}") if is_operator else BY_FUNC.get(func)
         if op is None or op.key.rsplit(".", 1)[-1] not in _FACTORIES:
             return func(*args, **kwargs)
         result = new_id()
         self.recorder.post(m.Command(op.name, unwrap(args), unwrap(kwargs), result, torch.is_grad_enabled()))
         return wrap(pointer_to(self.recorder, result, self.recorder.client))
+
+    def _from_data(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        data: Any = args[0] if args else None
+        if isinstance(data, Dimension):
+            return self.__torch_function__(torch.full, (), ((), data), {"dtype": torch.int64, **kwargs})
+        if type(data) in (list, tuple) and any(isinstance(part, Dimension) for part in data):
+            return torch.stack([self._from_data(func, (part, *args[1:]), kwargs) for part in data])
+        return self.recorder.constant(func(*args, **kwargs))
 
 
 def _in_python(overload: Any) -> Callable[..., Any]:

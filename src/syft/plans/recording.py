@@ -12,6 +12,13 @@ from typing import Any
 import torch
 
 from syft.plans.dimensions import Condition
+from syft.serde.torch_types import LossOptions
+
+PLAIN = (
+    bool, int, float, complex, str, bytes, type(None), type(Ellipsis), range,
+    torch.dtype, torch.device, torch.layout, torch.memory_format, LossOptions,
+)  # fmt: skip
+"""What may stand in a recording as it is."""
 
 Pattern = Any
 """Where results go: a slot, None for what is not kept, or a tuple of patterns."""
@@ -54,12 +61,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """The function asked what a tensor is like: it must have as many dimensions now, and this dtype if that counts."""
+    """The function asked what a tensor is like, and the answer must be the same in every run.
+
+    Attributes:
+        slot: which tensor.
+        path: ``("grad",)`` or ``("data",)`` below it.
+        what: ``rank``, ``dtype``, ``layout`` or ``requires_grad``.
+        value: what it was.
+    """
 
     slot: int
     path: tuple[str, ...]
-    rank: int
-    dtype: torch.dtype | None
+    what: str
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)

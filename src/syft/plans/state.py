@@ -104,3 +104,34 @@ def _tensors_in(name: str, value: Any) -> Iterator[Owned]:
     elif isinstance(value, HasState):
         for label, tensor in value.owned():
             yield f"{name}.{label}", tensor
+    elif type(value) in (list, tuple):
+        for number, part in enumerate(value):
+            yield from _tensors_in(f"{name}[{number}]", part)
+    elif type(value) is dict:
+        for key, part in value.items():
+            yield from _tensors_in(f"{name}[{key!r}]", part)
+
+
+class Attributes:
+    """The attributes of an object and of its modules as they are now, to find out what a function assigns.
+
+    Args:
+        holder: whose.
+    """
+
+    def __init__(self, holder: Any) -> None:
+        modules = [m for value in vars(holder).values() if isinstance(value, nn.Module) for m in value.modules()]
+        tables = [("", vars(holder))]
+        for module in modules:
+            tables += [(f"{type(module).__name__}.", table) for table in (module._parameters, module._buffers)]
+        self._tables = [(prefix, table, dict(table)) for prefix, table in tables]
+
+    def restore(self) -> list[str]:
+        """Set everything back; the names of what was assigned."""
+        assigned = []
+        for prefix, table, before in self._tables:
+            assigned += [prefix + name for name in table if table[name] is not before.get(name, table)]
+            assigned += [prefix + name for name in before if name not in table]
+            table.clear()
+            table.update(before)
+        return assigned

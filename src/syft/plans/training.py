@@ -67,12 +67,12 @@ class TrainingPlan(Plan):
         self.optimizer.step()
         return loss.detach()
 
-    def build(self, *args: Any, check_dtypes: bool = True, **kwargs: Any) -> None:
+    def build(self, *args: Any, trace_autograd: bool = True, **kwargs: Any) -> None:
         """Record a step in training mode, from examples of data and targets; the model's weights do not change.
 
         Args:
             *args: an example of the data and of the targets, of 2 rows or more.
-            check_dtypes: see `Plan.build`.
+            trace_autograd: accepted for 0.2.5 code, no effect.
             **kwargs: likewise by name.
 
         Raises:
@@ -81,7 +81,7 @@ class TrainingPlan(Plan):
         modes = [(part, part.training) for part in self.model.modules()]
         self.model.train()
         try:
-            super().build(*args, check_dtypes=check_dtypes, **kwargs)
+            super().build(*args, **kwargs)
         finally:
             for part, training in modes:
                 part.training = training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,12 @@ def example_of(value: Any) -> str:
         return f"a tensor of shape {tuple(value.shape)}"
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
     return ", ".join(text for part in inner if (text := example_of(part)))
+
+
+def shapes_of(recording: Recording) -> list[tuple[int, ...]]:
+    """The shapes of the example tensors of a recording, in order."""
+    found = re.findall(r"shape \(([0-9, ]*)\)", " ".join(p.example for p in recording.parameters))
+    return [tuple(int(size) for size in inside.split(",") if size.strip()) for inside in found]
 
 
 def bind(recording: Recording, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[int, Any]:

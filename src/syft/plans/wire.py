@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 from typing import Any
 
@@ -9,31 +10,18 @@ import torch
 
 from syft.core.messages import Found, Ref
 from syft.plans.dimensions import ARITHMETIC, COMPARISONS, Arithmetic, Condition, Size, refs_of
-from syft.plans.optimizers import OPTIMIZERS, stock_optimizer
+from syft.plans.optimizers import OPTIMIZERS, check_state, stock_optimizer
 from syft.plans.plan import Plan
 from syft.plans.pointer import PointerPlan
-from syft.plans.recording import Expect, Input, Optimize, Parameter, Recording, Step
-from syft.serde.checks import anything, dimension, each, flag, items, keywords, object_id, one_of, optional, text
+from syft.plans.program import EXPECTED
+from syft.plans.recording import PLAIN, Expect, Input, Optimize, Parameter, Recording, Step
+from syft.serde.checks import dimension, each, flag, items, keywords, object_id, one_of, optional, text
 from syft.serde.registry import register
 from syft.workers.base import POINTERS
 
 VERSION = 1
 MAX_INSTRUCTIONS = 100_000
 MAX_SLOTS = 1_000_000
-
-_VALUES = (
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    type(None),
-    torch.dtype,
-    torch.device,
-    torch.layout,
-    torch.memory_format,
-)
 
 
 def _sequence(value: Any) -> tuple[Any, ...]:
@@ -49,6 +37,13 @@ def _choice(known: Any) -> Callable[[Any], str]:
         raise ValueError(f"one of {', '.join(sorted(known))} was expected, not {str(value)[:40]!r}")
 
     return check
+
+
+def _identifier(value: Any) -> str:
+    name = text(value)
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ValueError(f"{name[:40]!r} is no name of an argument")
+    return name
 
 
 def _slot(value: Any) -> int:
@@ -74,7 +69,7 @@ def _operand(value: Any) -> Any:
         return {text(k): _operand(v) for k, v in value.items()}
     elif kind is slice:
         return slice(_operand(value.start), _operand(value.stop), _operand(value.step))
-    elif kind not in _VALUES and kind not in (Size, Arithmetic, Input, torch.Size) and not isinstance(value, _VALUES):
+    elif kind not in (Size, Arithmetic, Input, torch.Size) and not isinstance(value, PLAIN):
         raise ValueError(f"a {kind.__name__} is no operand of a plan")
     return value
 
@@ -106,10 +101,14 @@ def _ref(value: Any) -> Ref:
 
 
 def _groups(value: Any) -> Any:
-    return tuple(
+    groups = tuple(
         (tuple(_slot(slot) for slot in _sequence(slots)), {text(k): _option(v) for k, v in keywords(options).items()})
         for slots, options in _sequence(value)
     )
+    every = [slot for slots, _ in groups for slot in slots]
+    if not groups or not all(slots for slots, _ in groups) or len(set(every)) != len(every):
+        raise ValueError("an optimizer has groups of parameters, and each parameter once")
+    return groups
 
 
 def _option(value: Any) -> Any:
@@ -146,18 +145,18 @@ _fields(
     lambda x: [x.op, x.args, x.kwargs, x.result, x.grad_enabled],
     text,
     lambda value: tuple(_operand(part) for part in _sequence(value)),
-    lambda value: _operand(keywords(value)),
+    lambda value: _operand({_identifier(name): operand for name, operand in keywords(value).items()}),
     _pattern,
     flag,
 )
 _fields(
     Expect,
     "plan.expect",
-    lambda x: [x.slot, x.path, x.rank, x.dtype],
+    lambda x: [x.slot, x.path, x.what, x.value],
     _slot,
     lambda value: tuple(_path(list(value))),
-    dimension,
-    optional(one_of(torch.dtype)),
+    _choice(EXPECTED),
+    one_of(bool, int, torch.dtype, torch.layout),
 )
 _fields(Optimize, "plan.optimize", lambda x: [x.optimizer, x.kind, x.groups], dimension, _choice(OPTIMIZERS), _groups)
 
@@ -200,8 +199,8 @@ def _plan_from_wire(data: Any, context: Any) -> Plan:
         text(name),
         tuple(one_of(Parameter)(p) for p in _sequence(parameters)),
         len(tensors),
-        tuple(each(text)(list(names))),
-        {_slot(slot): one_of(torch.Tensor)(value) for slot, value in dict(constants).items()},
+        tuple(each(text)(names)),
+        {_slot(slot): one_of(torch.Tensor)(value) for slot, value in one_of(dict)(constants).items()},
         tuple(one_of(Step, Expect, Condition, Optimize)(i) for i in instructions),
         _operand(output),
         dimension(slots),
@@ -214,7 +213,7 @@ def _plan_from_wire(data: Any, context: Any) -> Plan:
         "description": optional(text)(description),
     }
     plan = Plan.restored(recording, tensors, **about)
-    _restore_optimizers(plan, keywords({str(k): v for k, v in dict(moments).items()}))
+    _restore_optimizers(plan, keywords({str(k): v for k, v in one_of(dict)(moments).items()}))
     return plan
 
 
@@ -224,8 +223,17 @@ def _check_slots(recording: Recording) -> None:
         raise ValueError("the state of a plan does not fit its slots")
     known = set(range(1, recording.state + 1)) | set(recording.constants)
     for parameter in recording.parameters:
-        known |= set(_input_slots(parameter.value))
+        inputs = _input_slots(parameter.value)
+        if parameter.optional and inputs:
+            raise ValueError(f"argument {parameter.name[:40]!r} of a plan has tensors and cannot be left out")
+        known |= set(inputs)
+    optimizers: dict[int, Optimize] = {}
     for instruction in recording.instructions:
+        if type(instruction) is Optimize:
+            if instruction != optimizers.setdefault(instruction.optimizer, instruction):
+                raise ValueError(f"optimizer {instruction.optimizer} of a plan is two at once")
+            if max(slot for slots, _ in instruction.groups for slot in slots) > recording.state:
+                raise ValueError("an optimizer of a plan trains tensors of the plan's state and no others")
         read, made = _uses(instruction)
         _check_known(read, known)
         known |= set(made)
@@ -269,10 +277,10 @@ def _restore_optimizers(plan: Plan, moments: dict[str, Any]) -> None:
         if number not in steps:
             raise ValueError(f"a plan has the state of an optimizer {number[:20]} that it does not have")
         step = steps[number]
-        optimizer = stock_optimizer(
-            step.kind, [([tensors[slot - 1] for slot in slots], options) for slots, options in step.groups]
-        )
-        optimizer.load_state_dict({"state": anything(state), "param_groups": optimizer.state_dict()["param_groups"]})
+        groups = [([tensors[slot - 1] for slot in slots], options) for slots, options in step.groups]
+        check_state(step.kind, groups, state)
+        optimizer = stock_optimizer(step.kind, groups)
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
         plan._optimizers[int(number)] = optimizer
 
 

@@ -339,11 +339,13 @@ class BaseWorker(WorkerRegistry, ObjectStorage, Services):
             copy: give the plan here an id of its own.
 
         Returns:
-            The plan, without a Python function; None if the worker holds nothing of that id.
+            The plan, without a Python function; None if the worker holds no plan of that id.
         """
         try:
             (plan,) = self.send_msg(m.Take((m.Ref(plan_id),), keep=True), self.get_worker(location, fail_hard=True))
         except ObjectNotFoundError:
+            return None
+        if getattr(type(plan), "remote_kind", None) != "plan":
             return None
         plan.owner = self
         return plan.copy() if copy else plan

@@ -34,6 +34,8 @@ class Policy:
         Raises:
             CommandNotPermittedError: the arguments would reach beyond the stored objects.
         """
+        if not args:
+            raise CommandNotPermittedError(f"{op.name!r} needs the tensor that it changes as its first operand")
         if op.key == "set_" and not (len(args) == 2 and not kwargs and isinstance(args[1], torch.Tensor)):
             raise CommandNotPermittedError("set_ takes one tensor at the same worker, not storages or offsets")
         if not is_wrapper(args[0]) and any(map(is_wrapper, args[1:])):
