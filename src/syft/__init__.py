@@ -17,10 +17,14 @@ from syft.federated.loader import FederatedDataLoader
 from syft.federated.train_config import TrainConfig
 from syft.federated.trainer import FederatedTrainer
 from syft.grid.private_grid import PrivateGridNetwork, VirtualGrid
+from syft.plans import protocol_wire as _protocols_on_the_wire  # noqa: F401 - registers their form
 from syft.plans import wire as _plans_on_the_wire  # noqa: F401 - registers their form
 from syft.plans.decorators import func2plan, method2plan
 from syft.plans.plan import Plan
 from syft.plans.pointer import PointerPlan
+from syft.plans.protocol import Protocol
+from syft.plans.protocol_pointer import PointerProtocol
+from syft.plans.roles import func2protocol
 from syft.plans.state import State
 from syft.plans.training import TrainingPlan
 from syft.sandbox import create_sandbox, make_hook
@@ -52,9 +56,11 @@ __all__ = [
     "Plan",
     "PointerDataset",
     "PointerPlan",
+    "PointerProtocol",
     "PointerTensor",
     "PrivateGridNetwork",
     "PrivateTensor",
+    "Protocol",
     "State",
     "String",
     "TorchHook",
@@ -68,6 +74,7 @@ __all__ = [
     "exceptions",
     "framework",
     "func2plan",
+    "func2protocol",
     "hook",
     "local_worker",
     "make_hook",

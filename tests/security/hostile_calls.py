@@ -60,6 +60,8 @@ def cases() -> Iterator[tuple[str, tuple[Any, ...], dict[str, Any]]]:
     for op in ("sgd", "adagrad", "adam", "adamw"):
         for name in "pgab"[: 3 if op in ("sgd", "adagrad") else 4]:
             yield from (fused(op, **{name: size}) for size in (1, 20, 80))
+        name, args, kwargs = fused(op)
+        yield name, (args[0], [t(1).expand(40)], *args[2:]), kwargs
     for n in (0, 1, 2):
         yield "torch.native_batch_norm", (t(2, 4, 3), t(n), t(4), t(4), t(4), True, 0.1, 1e-5), {}
         yield "torch.native_batch_norm", (t(2, 4, 3), t(4), t(n), t(4), t(4), False, 0.1, 1e-5), {}
@@ -107,9 +109,12 @@ def run(worker: Any, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], fil
 
     def place(value: Any) -> Any:
         if isinstance(value, torch.Tensor):
+            one = value.numel() > 1 and set(value.stride()) == {0}  # an expanded view has one number in memory
+            values = value.flatten()[:1] if one else value
             buffer = torch.full((ROOM + value.numel() + ROOM,), fill, dtype=value.dtype)
-            inside = buffer[ROOM : ROOM + value.numel()].view(value.shape)
-            inside.copy_(value)
+            inside = buffer[ROOM : ROOM + values.numel()].view(values.shape)
+            inside.copy_(values)
+            inside = inside.expand(value.shape) if one else inside
             buffers.append(buffer)
             worker._objects[f"t{len(buffers)}"] = inside
             return Ref(f"t{len(buffers)}")

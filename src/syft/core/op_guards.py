@@ -24,13 +24,19 @@ def _shape(value: Any) -> Any:
     return tuple(value.shape) if isinstance(value, torch.Tensor) else None
 
 
+def _place(value: torch.Tensor) -> Any:
+    return tuple(value.shape), value.stride()
+
+
 def _fused(*args: Any, **kwargs: Any) -> bool:
-    """parameters, gradients and states of one shape each, and single numbers as step counts"""
+    """parameters, gradients and states of one shape each, alike in memory, and single numbers as step counts"""
     groups = [a for a in (*args, *kwargs.values()) if isinstance(a, (list, tuple))]
-    first = [_shape(p) for p in groups[0]]
+    first = [_place(p) for p in groups[0]]
+    if any(_place(torch.empty_like(p)) != place for p, place in zip(groups[0], first, strict=True)):
+        return False  # parameters with gaps between their elements, or over each other
     for group in groups:
-        shapes = [_shape(t) for t in group]
-        counts = len(group) == len(first) and all(shape == () for shape in shapes)
+        shapes = [_place(t) for t in group]
+        counts = len(group) == len(first) and all(shape == ((), ()) for shape in shapes)
         if shapes and shapes != first and not (counts and group is _steps(args, kwargs)):
             return False
     return True

@@ -39,7 +39,8 @@ def stock_optimizer(name: str, groups: Groups) -> torch.optim.Optimizer:
     if cls is None:
         known = ", ".join(OPTIMIZERS)
         raise PlanBuildError(f"a plan cannot hold an optimizer called {name!r}; these it can: {known}.")
-    groups = [(list(tensors), dict(options)) for tensors, options in groups]
+    # Not with torch's fused kernels: they trust strides, and a gradient may be an expanded view.
+    groups = [(list(tensors), {k: v for k, v in options.items() if k != "fused"}) for tensors, options in groups]
     taken = inspect.signature(cls.__init__).parameters
     for _, options in groups:
         if unknown := sorted(options.keys() - taken.keys()):

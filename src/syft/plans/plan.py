@@ -19,7 +19,7 @@ from syft.plans import code
 from syft.plans.build import Owned, record
 from syft.plans.epochs import run_epochs
 from syft.plans.pointer import PointerPlan
-from syft.plans.program import Program
+from syft.plans.program import Optimizers, Program
 from syft.plans.recorder import recorder_of
 from syft.plans.recording import Instruction, Recording
 from syft.plans.state import Attributes, State, owned_by, owned_by_state
@@ -84,7 +84,7 @@ class Plan:
         self._recording: Recording | None = None
         self._program: Program | None = None
         self._state: State | None = None
-        self._optimizers: dict[int, torch.optim.Optimizer] = {}
+        self._optimizers: Optimizers = {}
         self._pointers: dict[Any, PointerPlan] = {}
 
     @classmethod

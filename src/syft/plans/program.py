@@ -18,6 +18,8 @@ from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.workers.policy import GUARDED, Policy
 
 Environment = list[Any]
+Optimizers = dict[int, Any]
+"""By number: an optimizer over the plan's own state, or a list of what is remembered of each tensor of the caller."""
 _SCRATCH = 0  # the slot of results that nobody needs
 _POLICY = Policy()
 
@@ -49,9 +51,7 @@ class Program:
         # Without a change of mode inside, the mode of the caller holds for all of it.
         self._modes = None if plain else [getattr(i, "grad_enabled", True) for i in recording.instructions]
 
-    def run(
-        self, inputs: dict[int, Any], state: Sequence[Any], optimizers: dict[int, torch.optim.Optimizer] | None = None
-    ) -> Any:
+    def run(self, inputs: dict[int, Any], state: Sequence[Any], optimizers: Optimizers | None = None) -> Any:
         """Run the recording once.
 
         Args:
@@ -118,7 +118,7 @@ class Program:
             return None, _expect(instruction, self.recording), None, None
         if type(instruction) is Condition:
             return None, _condition(instruction, self.recording), None, None
-        return None, _optimize(instruction), None, None
+        return None, _optimize(instruction, self.recording), None, None
 
     def _step(self, step: Step) -> tuple[Any, Any, Any, Any]:
         op = op_named(step.op)
@@ -250,17 +250,41 @@ def _remedy(recording: Recording) -> str:
     return f"It was recorded with {examples}; build it again with tensors like those of this call."
 
 
-def _optimize(step: Optimize) -> Callable[[Environment, Any], None]:
-    def run(env: Environment, optimizers: dict[int, torch.optim.Optimizer] | None) -> None:
+def _optimize(step: Optimize, recording: Recording) -> Callable[[Environment, Any], None]:
+    owned = all(slot <= recording.state for slots, _ in step.groups for slot in slots)
+
+    def run(env: Environment, optimizers: Optimizers | None) -> None:
         if optimizers is None:
             raise CommandNotPermittedError("a plan with an optimizer inside runs on a worker, not inside another plan")
-        optimizer = optimizers.get(step.optimizer)
-        if optimizer is None:
-            groups = [([env[slot] for slot in slots], options) for slots, options in step.groups]
-            optimizer = optimizers[step.optimizer] = stock_optimizer(step.kind, groups)
+        kept = optimizers.get(step.optimizer)
+        if owned and kept is not None:
+            kept.step()
+            return
+        optimizer = stock_optimizer(step.kind, [([env[s] for s in slots], options) for slots, options in step.groups])
+        if owned:
+            optimizers[step.optimizer] = optimizer
+            optimizer.step()
+            return
+        # The parameters belong to the caller: what is remembered of them stays, they do not.
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        _recall(optimizer, parameters, kept, recording)
         optimizer.step()
+        optimizers[step.optimizer] = [optimizer.state.get(p, {}) for p in parameters]
 
     return run
+
+
+def _recall(optimizer: torch.optim.Optimizer, parameters: list[Any], kept: Any, recording: Recording) -> None:
+    for parameter, state in zip(parameters, kept or (), strict=False):
+        for value in state.values():
+            # torch's fused kernels trust the shapes of what is remembered.
+            if isinstance(value, torch.Tensor) and value.dim() > 0 and value.shape != parameter.shape:
+                raise PlanConditionError(
+                    f"the optimizer of plan {recording.name!r} remembers a tensor of shape {tuple(value.shape)} and "
+                    f"is to train one of shape {tuple(parameter.shape)}; send the plan again to start anew."
+                )
+        if state:
+            optimizer.state[parameter] = state
 
 
 def _last_uses(recording: Recording) -> dict[int, tuple[int, ...]]:

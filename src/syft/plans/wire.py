@@ -163,7 +163,9 @@ _fields(Optimize, "plan.optimize", lambda x: [x.optimizer, x.kind, x.groups], di
 
 def _plan_to_wire(plan: Plan) -> Any:
     recording = plan.recording
-    moments = {number: optimizer.state_dict()["state"] for number, optimizer in plan._optimizers.items()}
+    # What is remembered of tensors of callers is theirs, and does not travel.
+    own = {number: held for number, held in plan._optimizers.items() if not isinstance(held, list)}
+    moments = {number: optimizer.state_dict()["state"] for number, optimizer in own.items()}
     return [
         VERSION,
         plan.id,
@@ -232,8 +234,6 @@ def _check_slots(recording: Recording) -> None:
         if type(instruction) is Optimize:
             if instruction != optimizers.setdefault(instruction.optimizer, instruction):
                 raise ValueError(f"optimizer {instruction.optimizer} of a plan is two at once")
-            if max(slot for slots, _ in instruction.groups for slot in slots) > recording.state:
-                raise ValueError("an optimizer of a plan trains tensors of the plan's state and no others")
         read, made = _uses(instruction)
         _check_known(read, known)
         known |= set(made)
@@ -277,6 +277,8 @@ def _restore_optimizers(plan: Plan, moments: dict[str, Any]) -> None:
         if number not in steps:
             raise ValueError(f"a plan has the state of an optimizer {number[:20]} that it does not have")
         step = steps[number]
+        if max(slot for slots, _ in step.groups for slot in slots) > len(tensors):
+            raise ValueError("a plan has the state of an optimizer of tensors that are not its own")
         groups = [([tensors[slot - 1] for slot in slots], options) for slots, options in step.groups]
         check_state(step.kind, groups, state)
         optimizer = stock_optimizer(step.kind, groups)
