@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import struct
 from typing import Any
 
 import pytest
 import torch
 
 import syft as sy
-from syft.exceptions import PlanArgumentError, SyftError, TensorsNotCollocatedException
+from syft.exceptions import PlanArgumentError, SendNotPermittedError, SyftError, TensorsNotCollocatedException
 from tests.plans import plan_of, remote, same, there
 
 Worker = sy.VirtualWorker
@@ -271,3 +272,18 @@ def test_private_values_do_not_get_into_the_state_or_shapes(bob: Worker, functio
         pointer(secret)
     assert "1234" not in str(caught.value) + "".join(getattr(caught.value, "__notes__", []))
     assert torch.equal(pointer.get().parameters()[0], torch.zeros(2))
+
+
+def test_a_private_tensor_does_not_travel_with_a_call(make_worker: Any) -> None:
+    carol = make_worker("carol", log_msgs=True)
+    pointer = plan_of(lambda x: x + 1, ONE).send(carol)
+    secret = torch.tensor([42.0]).private_tensor(allowed_users=("amy",))
+    for call in (lambda: pointer(secret), lambda: pointer(x=secret), lambda: pointer.run_epochs(secret)):
+        with pytest.raises(SendNotPermittedError, match="private"):
+            call()
+    carol.serve_model(plan_of(lambda x: x + 1, ONE), "m", allow_remote_inference=True)
+    with pytest.raises(SendNotPermittedError, match="private"):
+        carol.run_remote_inference("m", secret)
+    assert not any(struct.pack("<f", 42.0) in message for message in carol.msg_history)
+    assert pointer(torch.tensor([42.0])).get() == 43
+    assert any(struct.pack("<f", 42.0) in message for message in carol.msg_history)  # a control

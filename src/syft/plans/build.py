@@ -73,14 +73,19 @@ def record(
         for label, tensor in state:
             recorder.adopt(tensor, label)
         call = _call(name, function, args, kwargs, recorder, last)
-        with _undisturbed_randomness(name), RecordFactories(recorder):
+        with undisturbed_randomness(name), RecordFactories(recorder):
             out = call.run()
         recorder.check_options()
         output = _output(recorder, out)
-        return _numbered(recorder, call.parameters, output), recorder.adopted
+        return numbered(recorder, call.parameters, output), recorder.adopted
     except TensorsNotCollocatedException as error:
         raise _unknown_tensor(name, error) from error
-    except (UnsupportedOp, NotLocalError, WorkerNotFoundException) as error:
+    except WorkerNotFoundException as error:
+        raise PlanBuildError(
+            f"plan {name!r} cannot be recorded: the function sends a tensor (.send()), and a plan runs on one worker. "
+            "A protocol moves tensors between workers."
+        ) from error
+    except (UnsupportedOp, NotLocalError) as error:
         if isinstance(error, PlanError):
             raise
         raise PlanBuildError(
@@ -93,7 +98,7 @@ def record(
 
 
 @contextmanager
-def _undisturbed_randomness(name: str) -> Iterator[None]:
+def undisturbed_randomness(name: str) -> Iterator[None]:
     """Leave torch's random numbers as they were, and refuse a function that seeds them."""
     before = torch.get_rng_state()
     seed = torch.seed()  # another one, so that seeding is noticed whatever the function seeds with
@@ -177,15 +182,15 @@ def _output(recorder: Recorder, value: Any) -> Any:
     )
 
 
-def _numbered(recorder: Recorder, parameters: list[Parameter], output: Any) -> Recording:
+def numbered(recorder: Recorder, parameters: list[Parameter], output: Any) -> Recording:
     """Give the tensors their slots and leave out what no result needs."""
     instructions = _needed(recorder.instructions, output)
     numbers: dict[Any, int] = {}
     for id in (*recorder.state, *recorder.inputs):
         numbers[id] = len(numbers) + 1
-    used = {ref.id for i in instructions for ref in _refs(i)} | {ref.id for ref in refs_of(output)}
+    used = {ref.id for i in instructions for ref in refs_in(i)} | {ref.id for ref in refs_of(output)}
     for instruction in instructions:
-        for id in (*[ref.id for ref in _refs(instruction)], *_made(instruction)):
+        for id in (*[ref.id for ref in refs_in(instruction)], *made_by(instruction)):
             numbers.setdefault(id, len(numbers) + 1)
     for ref in refs_of(output):
         numbers.setdefault(ref.id, len(numbers) + 1)
@@ -205,17 +210,18 @@ def _needed(instructions: list[Any], output: Any) -> list[Any]:
     needed = {ref.id for ref in refs_of(output)}
     kept = []
     for instruction in reversed(instructions):
-        if type(instruction) is Step and _is_pure(instruction) and not needed.intersection(_made(instruction)):
+        if type(instruction) is Step and is_pure(instruction) and not needed.intersection(made_by(instruction)):
             continue
         if type(instruction) is Expect and instruction.slot not in needed:
             continue
         kept.append(instruction)
-        needed.update(ref.id for ref in _refs(instruction))
-        needed.update(_made(instruction))
+        needed.update(ref.id for ref in refs_in(instruction))
+        needed.update(made_by(instruction))
     return kept[::-1]
 
 
-def _is_pure(step: Step) -> bool:
+def is_pure(step: Step) -> bool:
+    """Whether a step does nothing but make its results."""
     op = op_named(step.op)
     if op.key in _RANDOM:  # the stream of random numbers moves on
         return False
@@ -224,7 +230,8 @@ def _is_pure(step: Step) -> bool:
     return not (step.kwargs.get("inplace") or "out" in step.kwargs or op.name.startswith("torch._fused"))
 
 
-def _refs(instruction: Any) -> list[Ref]:
+def refs_in(instruction: Any) -> list[Ref]:
+    """What an instruction reads."""
     if type(instruction) is Step:
         return refs_of(instruction.args) + refs_of(instruction.kwargs)
     if type(instruction) is Expect:
@@ -234,7 +241,9 @@ def _refs(instruction: Any) -> list[Ref]:
     return [Ref(slot) for slots, _ in instruction.groups for slot in slots]
 
 
-def _made(instruction: Any) -> list[Any]:
+def made_by(instruction: Any) -> list[Any]:
+    """The results of an instruction."""
+
     def flat(pattern: Any) -> list[Any]:
         if type(pattern) is tuple:
             return [id for part in pattern for id in flat(part)]

@@ -76,6 +76,15 @@ class Dimension(torch.SymInt):
         # Not SymInt's own: its node is for torch's compiler, which never sees a dimension of ours.
         self.value, self.expression, self.note = value, expression, note
 
+    @property
+    def __class__(self) -> type:
+        # Code that asks isinstance(size, int) means a size.
+        return int
+
+    @__class__.setter
+    def __class__(self, value: type) -> None:
+        raise PlanBuildError("the class of a size cannot be set")
+
     def _fixed(self) -> int:
         # Python makes a plain number of it, so the recording holds for this number only.
         self.note(Condition("==", self.expression, self.value, True))

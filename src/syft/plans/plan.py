@@ -19,7 +19,7 @@ from syft.plans import code
 from syft.plans.build import Owned, record
 from syft.plans.epochs import run_epochs
 from syft.plans.pointer import PointerPlan
-from syft.plans.program import Optimizers, Program
+from syft.plans.program import Program
 from syft.plans.recorder import recorder_of
 from syft.plans.recording import Instruction, Recording
 from syft.plans.state import Attributes, State, owned_by, owned_by_state
@@ -84,7 +84,7 @@ class Plan:
         self._recording: Recording | None = None
         self._program: Program | None = None
         self._state: State | None = None
-        self._optimizers: Optimizers = {}
+        self._optimizers: dict[int, Any] = {}
         self._pointers: dict[Any, PointerPlan] = {}
 
     @classmethod
@@ -242,7 +242,7 @@ class Plan:
         if self._program is None:
             raise PlanNotBuiltError(f"plan {self.name!r} has neither a function nor a recording to run.")
         inputs = bind(self._program.recording, args, kwargs)
-        optimizers = None if recorder is not None else self._optimizers
+        optimizers = self._optimizers if recorder is None else functools.partial(recorder.replay, self.id)
         return self._program.run(inputs, self.state.tensors(), optimizers)
 
     def run_epochs(self, *tensors: Any, **options: Any) -> torch.Tensor:

@@ -18,8 +18,9 @@ from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.workers.policy import GUARDED, Policy
 
 Environment = list[Any]
-Optimizers = dict[int, Any]
-"""By number: an optimizer over the plan's own state, or a list of what is remembered of each tensor of the caller."""
+Optimizers = dict[int, Any] | Callable[[Any, Any], None]
+"""By number: an optimizer over the plan's own state, or a list of what is remembered of each tensor of the caller.
+Or what writes steps down, for a run that is being recorded."""
 _SCRATCH = 0  # the slot of results that nobody needs
 _POLICY = Policy()
 
@@ -39,6 +40,7 @@ class Program:
         self.recording = recording
         self._template: Environment = [None] * recording.slots
         self._constants = tuple(recording.constants)
+        self._graded = _read_gradients(recording)
         for slot, value in recording.constants.items():
             self._template[slot] = value
         dying = _last_uses(recording)
@@ -72,6 +74,9 @@ class Program:
         env[1 : 1 + len(state)] = state
         for slot, value in inputs.items():
             env[slot] = value
+        for slot in self._graded:
+            if env[slot].grad is None:
+                env[slot].grad = torch.zeros_like(env[slot])
         number = 0
         try:
             if self._modes is None:
@@ -255,7 +260,10 @@ def _optimize(step: Optimize, recording: Recording) -> Callable[[Environment, An
 
     def run(env: Environment, optimizers: Optimizers | None) -> None:
         if optimizers is None:
-            raise CommandNotPermittedError("a plan with an optimizer inside runs on a worker, not inside another plan")
+            raise CommandNotPermittedError("a plan with an optimizer inside needs a place for what that remembers")
+        if callable(optimizers):  # this run is being recorded
+            optimizers(step, env)
+            return
         kept = optimizers.get(step.optimizer)
         if owned and kept is not None:
             kept.step()
@@ -285,6 +293,23 @@ def _recall(optimizer: torch.optim.Optimizer, parameters: list[Any], kept: Any, 
                 )
         if state:
             optimizer.state[parameter] = state
+
+
+def _read_gradients(recording: Recording) -> tuple[int, ...]:
+    """State whose gradient is read before anything sets it: the first run must find one, as the recording did."""
+    found: list[int] = []
+    known: set[Any] = set()
+    for step in recording.instructions:
+        if type(step) is not Step:
+            continue
+        if op_named(step.op).key in ("backward", "autograd.backward"):
+            break
+        read = [ref.id for ref in refs_of(step.args) + refs_of(step.kwargs) if ref.path[:1] == ("grad",)]
+        found += [slot for slot in read if slot not in known and int(slot) <= recording.state]  # type: ignore[misc]
+        known.update(read)
+        if step.op.endswith("grad.__set__"):
+            known.update(ref.id for ref in refs_of(step.args[:1]))
+    return tuple(dict.fromkeys(found))
 
 
 def _last_uses(recording: Recording) -> dict[int, tuple[int, ...]]:

@@ -25,11 +25,8 @@ from syft.workers.executor import Executor
 from syft.workers.policy import Policy
 from syft.workers.store import ObjectStore
 
-# What an op may tell without telling values: the answer is the same in every run.
-_METADATA = frozenset(
-    "is_contiguous is_quantized is_mkldnn is_nested is_inference is_conj is_neg is_pinned is_same_size "
-    "is_distributed element_size get_device retains_grad".split()
-)
+# What an op may tell without telling values: no op makes tensors of these kinds out of ordinary ones.
+_METADATA = frozenset({"is_quantized", "is_mkldnn", "is_nested", "is_inference", "is_conj", "is_neg"})
 _FACTORIES = frozenset(
     "zeros ones empty full rand randn randint randperm arange range linspace logspace eye normal complex polar "
     "tril_indices triu_indices bartlett_window blackman_window hamming_window hann_window kaiser_window "
@@ -80,7 +77,7 @@ class Recorder:
         self._store = ObjectStore(self)
         self._executor = Executor(self._store, Policy(torchscript=False), self._peer, self)
         self._restore: list[tuple[torch.Tensor, torch.Tensor]] = []
-        self._optimizers: dict[int, tuple[int, torch.optim.Optimizer]] = {}
+        self._optimizers: dict[Any, tuple[int, torch.optim.Optimizer]] = {}
         self._options: list[tuple[torch.optim.Optimizer, list[dict[str, Any]]]] = []
 
     # --- what comes in ------------------------------------------------------------------------------
@@ -282,8 +279,7 @@ class Recorder:
         Raises:
             PlanBuildError: a worker cannot make an optimizer like this one.
         """
-        number, twin = self._optimizers.get(id(optimizer), (len(self._optimizers), None))
-        if twin is None:
+        if id(optimizer) not in self._optimizers:
             self._options.append((optimizer, [dict(group) for group in optimizer.param_groups]))
         groups = []
         for group in optimizer.param_groups:
@@ -293,13 +289,7 @@ class Recorder:
                     f"plan {self.name!r} cannot be recorded: its optimizer also has parameters that are not its state."
                 )
             groups.append((tuple(ids), options_of(optimizer, group)))
-        with _PlainTorch():
-            if twin is None:
-                tensors = [([self._store.get(id) for id in ids], options) for ids, options in groups]
-                twin = stock_optimizer(type(optimizer).__name__, tensors)
-                self._optimizers[id(optimizer)] = number, twin
-            twin.step()
-        self.instructions.append(Optimize(number, type(optimizer).__name__, tuple(groups)))
+        self._optimize(id(optimizer), type(optimizer).__name__, groups)
         # torch's optimizers leave parameters without gradients alone.
         known = {(id, ()): None for ids, _ in groups for id in ids}
         self.gradients.update(known)
@@ -309,6 +299,27 @@ class Recorder:
             self.gradients.clear()
 
         handle = optimizer.register_step_post_hook(afterwards)
+
+    def replay(self, plan: m.ObjectId, step: Optimize, tensors: list[Any]) -> None:
+        """Write down a step of an optimizer in the recording of another plan.
+
+        Args:
+            plan: the id of that plan.
+            step: the instruction there.
+            tensors: what is in the slots of that run.
+        """
+        groups = [(tuple(link_of(tensors[s]).id_at_location for s in slots), options) for slots, options in step.groups]
+        self._optimize((plan, step.optimizer), step.kind, groups)
+        self.gradients.clear()
+
+    def _optimize(self, key: Any, kind: str, groups: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> None:
+        with _PlainTorch():
+            if key not in self._optimizers:
+                tensors = [([self._store.get(id) for id in ids], options) for ids, options in groups]
+                self._optimizers[key] = len(self._optimizers), stock_optimizer(kind, tensors)
+            number, twin = self._optimizers[key]
+            twin.step()
+        self.instructions.append(Optimize(number, kind, tuple(groups)))
 
 
 class RecordFactories(TorchFunctionMode):

@@ -8,7 +8,7 @@ from typing import Any
 
 from syft.core.messages import ObjectId, Ref
 from syft.exceptions import PlanBuildError
-from syft.plans.build import _is_pure, _made, _numbered, _refs
+from syft.plans.build import is_pure, made_by, numbered, refs_in
 from syft.plans.plan import Plan
 from syft.plans.recording import Input, Optimize, Parameter, Recording, Step
 from syft.plans.role_recorder import Timeline, Transfer
@@ -109,10 +109,10 @@ def _needed(events: list[tuple[str, Any]], needed: set[Name]) -> list[tuple[str,
                 continue
             needed.add((event.source, event.source_id))
         else:
-            made = {(role, id) for id in _made(event)}
-            if isinstance(event, Step) and _is_pure(event) and not needed & made:
+            made = {(role, id) for id in made_by(event)}
+            if isinstance(event, Step) and is_pure(event) and not needed & made:
                 continue
-            needed |= made | {(role, ref.id) for ref in _refs(event)}
+            needed |= made | {(role, ref.id) for ref in refs_in(event)}
         kept.append((role, event))
     return kept[::-1]
 
@@ -129,7 +129,7 @@ def _cut(timeline: Timeline, events: list[tuple[str, Any]]) -> tuple[list[_Open]
             arrived[name] = pending[name] = time, event
             known.add(name)
             continue
-        reads = dict.fromkeys(ref.id for ref in _refs(event) if ref.id not in timeline.recorders[role].constants)
+        reads = dict.fromkeys(ref.id for ref in refs_in(event) if ref.id not in timeline.recorders[role].constants)
         _check_known(timeline, role, reads, known)
         part = current.get(role)
         if part is None or any((role, id) in arrived and arrived[role, id][0] > part.start for id in reads):
@@ -141,8 +141,8 @@ def _cut(timeline: Timeline, events: list[tuple[str, Any]]) -> tuple[list[_Open]
             if (role, id) in pending:
                 part.arrivals.append(pending.pop((role, id))[1])
         part.instructions.append(event)
-        part.made |= dict.fromkeys(_made(event))
-        known |= {(role, id) for id in _made(event)}
+        part.made |= dict.fromkeys(made_by(event))
+        known |= {(role, id) for id in made_by(event)}
     _check_optimizers(timeline, opened)
     return opened, pending
 
@@ -178,5 +178,5 @@ def _closed(timeline: Timeline, part: _Open, number: int, wanted: set[Name]) -> 
         timeline.recorders[part.role].constants,
     )
     parameters = [Parameter(f"in_{position}", Input(id)) for position, id in enumerate(part.reads, 1)]  # type: ignore[arg-type]
-    recording: Recording = _numbered(lines, parameters, tuple(Ref(id) for id in writes))  # type: ignore[arg-type]
+    recording: Recording = numbered(lines, parameters, tuple(Ref(id) for id in writes))  # type: ignore[arg-type]
     return Segment(part.role, tuple(part.arrivals), tuple(part.reads), writes, Plan.restored(recording, []))

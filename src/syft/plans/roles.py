@@ -20,7 +20,7 @@ from syft.exceptions import (
     UsageError,
     WorkerNotFoundException,
 )
-from syft.plans.build import _undisturbed_randomness
+from syft.plans.build import undisturbed_randomness
 from syft.plans.decorators import dummy_args
 from syft.plans.role import Role
 from syft.plans.role_assignments import RoleAssignments
@@ -99,7 +99,7 @@ class RoleProtocol:
                 given = examples.get(role.name)
                 shapes, dtypes = self._shapes[role.name], self._dtypes[role.name]
                 role.start(timeline, dummy_args(shapes, dtypes) if given is None else _many(given))
-            with _undisturbed_randomness(self.name):
+            with undisturbed_randomness(self.name):
                 returned = self._function(*self.roles.values())
             for recorder in timeline.recorders.values():
                 recorder.check_options()

@@ -7,8 +7,14 @@ from typing import Any, Self
 from syft.core.ids import new_id
 from syft.core.messages import Call, IsNone, Ref, Stored, Tag, Take
 from syft.core.session import SESSION
-from syft.exceptions import CannotRequestObjectAttribute, ConsumedPointerError, ObjectNotFoundError
-from syft.tensors.base import unwrap
+from syft.exceptions import (
+    CannotRequestObjectAttribute,
+    ConsumedPointerError,
+    ObjectNotFoundError,
+    SendNotPermittedError,
+)
+from syft.tensors.base import SyftTensor, unwrap
+from syft.tensors.permission import may_see
 
 
 class ObjectPointer:
@@ -238,6 +244,11 @@ def reference(value: Any, location: Any) -> Any:
     value = unwrap(value)
     if hasattr(value, "ref") and getattr(value, "location", None) is not None and value.location == location:
         return value.ref
+    if isinstance(value, SyftTensor) and not may_see(value, None):
+        raise SendNotPermittedError(
+            "a private tensor would travel with a call; send it yourself as an allowed user, with "
+            "x.send(worker, user=...), and pass the pointer"
+        )
     if isinstance(value, (list, tuple)):
         return type(value)([reference(v, location) for v in value])
     if isinstance(value, dict):
