@@ -21,7 +21,7 @@ from syft.exceptions import (
 )
 from syft.plans.dimensions import Arithmetic, Condition, Dimension, Size, refs_of
 from syft.plans.recorder import Recorder, RecordFactories
-from syft.plans.recording import Expect, Input, Optimize, Parameter, Recording, Step
+from syft.plans.recording import Expect, Input, Optimize, Parameter, Recording, Step, made_by, refs_in
 from syft.plans.tree import example_of, parameter, parameters_of, recorded
 from syft.tensors.base import is_wrapper, link_of
 
@@ -228,28 +228,6 @@ def is_pure(step: Step) -> bool:
     if op.returns in (Returns.SELF, Returns.NOTHING) or op.key in _SIDE_EFFECTS:
         return False
     return not (step.kwargs.get("inplace") or "out" in step.kwargs or op.name.startswith("torch._fused"))
-
-
-def refs_in(instruction: Any) -> list[Ref]:
-    """What an instruction reads."""
-    if type(instruction) is Step:
-        return refs_of(instruction.args) + refs_of(instruction.kwargs)
-    if type(instruction) is Expect:
-        return [Ref(instruction.slot, instruction.path)]
-    if type(instruction) is Condition:
-        return refs_of(instruction)
-    return [Ref(slot) for slots, _ in instruction.groups for slot in slots]
-
-
-def made_by(instruction: Any) -> list[Any]:
-    """The results of an instruction."""
-
-    def flat(pattern: Any) -> list[Any]:
-        if type(pattern) is tuple:
-            return [id for part in pattern for id in flat(part)]
-        return [] if pattern is None else [pattern]
-
-    return flat(instruction.result) if type(instruction) is Step else []
 
 
 def _renumber(value: Any, numbers: dict[Any, int]) -> Any:

@@ -13,7 +13,7 @@ from syft.core.ops import Op, op_named
 from syft.exceptions import CommandNotPermittedError, PlanConditionError
 from syft.plans.dimensions import COMPARISONS, Arithmetic, Condition, Size, evaluate, refs_of
 from syft.plans.optimizers import stock_optimizer
-from syft.plans.recording import Expect, Optimize, Recording, Step
+from syft.plans.recording import Expect, Optimize, Recording, Step, made_by, refs_in
 from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.workers.policy import GUARDED, Policy
 
@@ -317,27 +317,10 @@ def _last_uses(recording: Recording) -> dict[int, tuple[int, ...]]:
     kept = {ref.id for ref in refs_of(recording.output)}
     last: dict[Any, int] = {}
     for number, instruction in enumerate(recording.instructions):
-        for slot in _slots_in(instruction):
+        for slot in (*[ref.id for ref in refs_in(instruction)], *made_by(instruction)):
             last[slot] = number
     dying: dict[int, tuple[int, ...]] = {}
     for slot, number in last.items():
         if slot not in kept and slot not in recording.constants and slot != _SCRATCH:
             dying[number] = (*dying.get(number, ()), slot)
     return dying
-
-
-def _slots_in(instruction: Any) -> list[Any]:
-    if type(instruction) is Step:
-        made = _flat(instruction.result)
-        return [ref.id for ref in refs_of(instruction.args) + refs_of(instruction.kwargs)] + made
-    if type(instruction) is Expect:
-        return [instruction.slot]
-    if type(instruction) is Condition:
-        return [ref.id for ref in refs_of(instruction)]
-    return [slot for slots, _ in instruction.groups for slot in slots]
-
-
-def _flat(pattern: Any) -> list[int]:
-    if type(pattern) is int:
-        return [pattern]
-    return [slot for part in pattern for slot in _flat(part)] if type(pattern) is tuple else []

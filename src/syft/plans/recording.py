@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from syft.plans.dimensions import Condition
+from syft.core.messages import Ref
+from syft.plans.dimensions import Condition, refs_of
 from syft.serde.torch_types import LossOptions
 
 PLAIN = (
@@ -92,6 +93,28 @@ class Optimize:
 
 
 Instruction = Step | Expect | Condition | Optimize
+
+
+def refs_in(instruction: Instruction) -> list[Ref]:
+    """What an instruction reads."""
+    if isinstance(instruction, Step):
+        return refs_of(instruction.args) + refs_of(instruction.kwargs)
+    if isinstance(instruction, Expect):
+        return [Ref(instruction.slot, instruction.path)]
+    if isinstance(instruction, Condition):
+        return refs_of(instruction)
+    return [Ref(slot) for slots, _ in instruction.groups for slot in slots]
+
+
+def made_by(instruction: Instruction) -> list[Any]:
+    """The slots that an instruction fills."""
+
+    def flat(pattern: Pattern) -> list[Any]:
+        if type(pattern) is tuple:
+            return [slot for part in pattern for slot in flat(part)]
+        return [] if pattern is None else [pattern]
+
+    return flat(instruction.result) if isinstance(instruction, Step) else []
 
 
 @dataclass(frozen=True, slots=True)

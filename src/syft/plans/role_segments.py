@@ -8,9 +8,9 @@ from typing import Any
 
 from syft.core.messages import ObjectId, Ref
 from syft.exceptions import PlanBuildError
-from syft.plans.build import is_pure, made_by, numbered, refs_in
+from syft.plans.build import is_pure, numbered
 from syft.plans.plan import Plan
-from syft.plans.recording import Input, Optimize, Parameter, Recording, Step
+from syft.plans.recording import Input, Optimize, Parameter, Recording, Step, made_by, refs_in
 from syft.plans.role_recorder import Timeline, Transfer
 
 Name = tuple[str, ObjectId]

@@ -14,7 +14,7 @@ from syft.plans.optimizers import OPTIMIZERS, check_state, stock_optimizer
 from syft.plans.plan import Plan
 from syft.plans.pointer import PointerPlan
 from syft.plans.program import EXPECTED
-from syft.plans.recording import PLAIN, Expect, Input, Optimize, Parameter, Recording, Step
+from syft.plans.recording import PLAIN, Expect, Input, Optimize, Parameter, Recording, Step, made_by, refs_in
 from syft.serde.checks import dimension, each, flag, items, keywords, object_id, one_of, optional, text
 from syft.serde.registry import register
 from syft.workers.base import POINTERS
@@ -234,9 +234,8 @@ def _check_slots(recording: Recording) -> None:
         if type(instruction) is Optimize:
             if instruction != optimizers.setdefault(instruction.optimizer, instruction):
                 raise ValueError(f"optimizer {instruction.optimizer} of a plan is two at once")
-        read, made = _uses(instruction)
-        _check_known(read, known)
-        known |= set(made)
+        _check_known([ref.id for ref in refs_in(instruction)], known)
+        known |= set(made_by(instruction))
     _check_known([ref.id for ref in refs_of(recording.output)], known)
     if known and max(known) >= recording.slots:
         raise ValueError(f"a plan of {recording.slots} slots has no slot {max(known)}")
@@ -245,22 +244,6 @@ def _check_slots(recording: Recording) -> None:
 def _check_known(read: list[Any], known: set[int]) -> None:
     if missing := set(read) - known:
         raise ValueError(f"slot {min(missing)} of a plan is read before anything is in it")
-
-
-def _uses(instruction: Any) -> tuple[list[Any], list[int]]:
-    if type(instruction) is Step:
-        return [ref.id for ref in refs_of(instruction.args) + refs_of(instruction.kwargs)], _flat(instruction.result)
-    if type(instruction) is Expect:
-        return [instruction.slot], []
-    if type(instruction) is Condition:
-        return [ref.id for ref in refs_of(instruction)], []
-    return [slot for slots, _ in instruction.groups for slot in slots], []
-
-
-def _flat(pattern: Any) -> list[int]:
-    if type(pattern) is tuple:
-        return [slot for part in pattern for slot in _flat(part)]
-    return [] if pattern is None else [pattern]
 
 
 def _input_slots(value: Any) -> list[int]:
