@@ -57,20 +57,6 @@ def charlie(make_worker: Any) -> Worker:
     return make_worker("charlie")
 
 
-@pytest.fixture
-def traffic(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which messages reach any worker, as ``"worker Kind"``."""
-    seen: list[str] = []
-    original = Worker.request
-
-    def request(self: Worker, message: Any) -> Any:
-        seen.append(f"{self.id} {type(message).__name__}")
-        return original(self, message)
-
-    monkeypatch.setattr(Worker, "request", request)
-    return seen
-
-
 # --- construction --------------------------------------------------------------------------------------
 
 

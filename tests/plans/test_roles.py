@@ -27,20 +27,6 @@ def _hooked(hook: sy.TorchHook) -> None:
     """Roles are recorded with torch hooked."""
 
 
-@pytest.fixture
-def traffic(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which messages reach any worker, as ``"worker Kind"``."""
-    seen: list[str] = []
-    original = Worker.request
-
-    def request(self: Worker, message: Any) -> Any:
-        seen.append(f"{self.id} {type(message).__name__}")
-        return original(self, message)
-
-    monkeypatch.setattr(Worker, "request", request)
-    return seen
-
-
 def fetched(results: Results) -> dict[str, list[Any]]:
     return {role: [tensor.get().tolist() for tensor in tensors] for role, tensors in results.items()}
 

@@ -84,11 +84,7 @@ def _functional_bag(
     mode: Any = "mean", sparse: Any = False, samples: Any = None, last: Any = False, *_: Any, **named: Any,
 ) -> bool:  # fmt: skip
     """offsets that rise from 0 to at most the number of indices"""
-    return _bag(weight, indices, offsets, samples=samples, last=last, **{"scale": scale} | _without(named))
-
-
-def _without(named: dict[str, Any]) -> dict[str, Any]:
-    return {name: named[name] for name in ("per_sample_weights", "include_last_offset") if name in named}
+    return _bag(weight, indices, offsets, samples=samples, last=last, **named)
 
 
 def _ctc_loss(log_probs: torch.Tensor, targets: torch.Tensor, *_: Any, **__: Any) -> bool:

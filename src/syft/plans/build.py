@@ -19,7 +19,7 @@ from syft.exceptions import (
     UnsupportedOp,
     WorkerNotFoundException,
 )
-from syft.plans.dimensions import Arithmetic, Condition, Dimension, Size, refs_of
+from syft.plans.dimensions import Arithmetic, Condition, Dimension, Size, map_parts, refs_of
 from syft.plans.recorder import Recorder, RecordFactories
 from syft.plans.recording import Expect, Input, Optimize, Parameter, Recording, Step, made_by, refs_in
 from syft.plans.tree import example_of, parameter, parameters_of, recorded
@@ -252,13 +252,7 @@ def _renumber(value: Any, numbers: dict[Any, int]) -> Any:
         return Optimize(value.optimizer, value.kind, groups)
     if kind is Step:
         return Step(value.op, again(value.args), again(value.kwargs), _slots(value.result, numbers), value.grad_enabled)
-    if kind is list or kind is tuple:
-        return kind([again(v) for v in value])
-    if kind is dict:
-        return {k: again(v) for k, v in value.items()}
-    if kind is slice:
-        return slice(again(value.start), again(value.stop), again(value.step))
-    return value
+    return map_parts(value, again)
 
 
 def _slots(pattern: Any, numbers: dict[Any, int]) -> Any:

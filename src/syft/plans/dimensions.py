@@ -220,6 +220,22 @@ def evaluate(expression: Any, tensor_of: Callable[[Ref], torch.Tensor]) -> Any:
     return expression
 
 
+CONTAINERS = frozenset({list, tuple, torch.Size, dict, slice})
+"""What an operand may be nested in."""
+
+
+def map_parts(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A container of the same kind with every part changed; a value that is no container as it is."""
+    kind = type(value)
+    if kind is list or kind is tuple or kind is torch.Size:
+        return kind([change(part) for part in value])
+    if kind is dict:
+        return {key: change(part) for key, part in value.items()}
+    if kind is slice:
+        return slice(change(value.start), change(value.stop), change(value.step))
+    return value
+
+
 def refs_of(expression: Any) -> list[Ref]:
     """The references in an expression, a condition or an operand, in order."""
     kind = type(expression)

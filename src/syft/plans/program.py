@@ -11,7 +11,7 @@ import torch
 from syft.core.messages import Ref
 from syft.core.ops import Op, op_named
 from syft.exceptions import CommandNotPermittedError, PlanConditionError
-from syft.plans.dimensions import COMPARISONS, Arithmetic, Condition, Size, evaluate, refs_of
+from syft.plans.dimensions import COMPARISONS, Arithmetic, Condition, Size, evaluate, map_parts, refs_of
 from syft.plans.optimizers import stock_optimizer
 from syft.plans.recording import Expect, Optimize, Recording, Step, made_by, refs_in
 from syft.tensors.private_ops import may_speak_of_values, without_values
@@ -190,13 +190,7 @@ def _resolve(value: Any, env: Environment) -> Any:
         return _tensor(value, env)
     if kind is Size or kind is Arithmetic:
         return evaluate(value, lambda ref: _tensor(ref, env))
-    if kind is list or kind is tuple:
-        return kind([_resolve(v, env) for v in value])
-    if kind is dict:
-        return {k: _resolve(v, env) for k, v in value.items()}
-    if kind is slice:
-        return slice(_resolve(value.start, env), _resolve(value.stop, env), _resolve(value.step, env))
-    return value
+    return map_parts(value, lambda part: _resolve(part, env))
 
 
 def _tensor(ref: Ref, env: Environment) -> Any:

@@ -13,7 +13,7 @@ from syft.core.ids import new_id
 from syft.core.ops import BY_FUNC, BY_NAME, op_named
 from syft.core.session import SESSION
 from syft.exceptions import PlanBuildError
-from syft.plans.dimensions import Dimension
+from syft.plans.dimensions import CONTAINERS, Dimension, map_parts
 from syft.plans.optimizers import options_of, stock_optimizer
 from syft.plans.recording import PLAIN, Optimize, Pattern, Step
 from syft.plans.watched import Watched
@@ -247,13 +247,8 @@ class Recorder:
     def _symbolic(self, value: Any) -> Any:
         if isinstance(value, Dimension):
             return value.expression
-        kind = type(value)
-        if kind is list or kind is tuple or kind is torch.Size:
-            return (list if kind is list else tuple)([self._symbolic(v) for v in value])
-        if kind is dict:
-            return {k: self._symbolic(v) for k, v in value.items()}
-        if kind is slice:
-            return slice(self._symbolic(value.start), self._symbolic(value.stop), self._symbolic(value.step))
+        if type(value) in CONTAINERS:  # a torch.Size cannot hold expressions
+            return map_parts(tuple(value) if type(value) is torch.Size else value, self._symbolic)
         if isinstance(value, torch.Tensor):  # a number in all but name travels with the command
             id = self._keep(value)
             self.constants[id] = value.detach().clone()
@@ -391,11 +386,4 @@ def recorder_of(value: Any) -> Recorder | None:
 def _concrete(value: Any) -> Any:
     if isinstance(value, Dimension):
         return value.value
-    kind = type(value)
-    if kind is list or kind is tuple or kind is torch.Size:
-        return kind([_concrete(v) for v in value])
-    if kind is dict:
-        return {k: _concrete(v) for k, v in value.items()}
-    if kind is slice:
-        return slice(_concrete(value.start), _concrete(value.stop), _concrete(value.step))
-    return value
+    return map_parts(value, _concrete)

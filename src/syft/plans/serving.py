@@ -10,6 +10,7 @@ from torch import nn
 from syft.exceptions import UsageError
 from syft.plans import model_host  # noqa: F401 - registers the service
 from syft.plans.plan import Plan
+from syft.plans.training import in_mode
 from syft.tensors.base import unwrap
 from syft.tensors.object_pointer import reference
 from syft.tensors.object_wrapper import ObjectWrapper
@@ -83,13 +84,9 @@ def _hostable(model: Any, model_id: str, example: Any) -> Any:
             "a module is hosted as a plan, and to record it an input is needed: "
             "serve_model(model, model_id=..., example=torch.zeros(2, 3)) with the shape of your data"
         )
-    modes = [(part, part.training) for part in model.modules()]
-    try:
-        plan = Plan(model_id, forward=model.eval(), state=model)
+    plan = Plan(model_id, forward=model, state=model)
+    with in_mode(model, training=False):
         plan.build(*(example if isinstance(example, tuple) else (example,)))
-    finally:
-        for part, training in modes:
-            part.training = training
     return plan
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -78,13 +79,25 @@ class TrainingPlan(Plan):
         Raises:
             PlanBuildError: the model or the loss does something that cannot be recorded.
         """
-        modes = [(part, part.training) for part in self.model.modules()]
-        self.model.train()
-        try:
+        with in_mode(self.model, training=True):
             super().build(*args, **kwargs)
-        finally:
-            for part, training in modes:
-                part.training = training
+
+
+@contextmanager
+def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
+    """Put a module in training or evaluation mode; afterwards each part has the mode that it had.
+
+    Args:
+        model: any module.
+        training: which mode.
+    """
+    modes = [(part, part.training) for part in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for part, before in modes:
+            part.training = before
 
 
 def evaluation_plan(
@@ -104,13 +117,8 @@ def evaluation_plan(
     """
     plan = _Evaluation(name)
     plan.model, plan.loss_fn = model, loss_fn
-    modes = [(part, part.training) for part in model.modules()]
-    try:
-        model.eval()
+    with in_mode(model, training=False):
         plan.build(data, targets)
-    finally:
-        for part, training in modes:
-            part.training = training
     return plan
 
 
