@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import os
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import pytest
 import torch
 
 import syft as sy
+from tests.network.inside import INSIDE
+from tests.network.servers import Host, ShownWorker
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-MODES = ("reference", "wire")
+MODES = ("reference", "wire", "network")
 
 WorkerMaker = Callable[..., sy.VirtualWorker]
 ScriptRunner = Callable[..., str]
@@ -36,12 +39,51 @@ def me(hook: sy.TorchHook) -> Any:
 
 @pytest.fixture(params=MODES)
 def mode(request: pytest.FixtureRequest) -> str:
-    """How messages reach a worker: as objects ("reference") or through the codec ("wire")."""
-    return str(request.param)
+    """How messages reach a worker: as objects, through the codec, or over a connection to another process."""
+    chosen = str(request.param)
+    if chosen == "network" and (reason := INSIDE.get(request.function.__name__)) is not None:
+        pytest.skip(f"not over a network: {reason}")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[list[Host]]:
+    """Two processes that serve workers, started for the first test that needs them."""
+    started: list[Host] = []
+    yield started
+    for host in started:
+        host.close()
 
 
 @pytest.fixture
-def make_worker(hook: sy.TorchHook, mode: str) -> Iterator[WorkerMaker]:
+def serve(hosts: list[Host]) -> Iterator[Callable[[int | str], int]]:
+    """Start a worker in another process and say its port."""
+    served: list[tuple[Host, int]] = []
+
+    def start(id: int | str) -> int:
+        while len(hosts) < 2:
+            hosts.append(Host())
+        host = hosts[len(served) % 2]
+        port = host.new(id)
+        served.append((host, port))
+        return port
+
+    yield start
+    for host, port in served:
+        host.stop(port)
+
+
+def _expects_errors(request: pytest.FixtureRequest) -> bool:
+    # Over a network errors come with the next answer. A test that expects one where it happens gets a worker that
+    # waits for every command.
+    source = inspect.getsource(request.function)
+    return "raises" in source or "refuse" in source
+
+
+@pytest.fixture
+def make_worker(
+    hook: sy.TorchHook, mode: str, serve: Callable[[int | str], int], request: pytest.FixtureRequest
+) -> Iterator[WorkerMaker]:
     """Make workers; afterwards the local worker knows whom it knew and holds what it held before."""
     local = hook.local_worker
     known_before, held_before = dict(local._known_workers), set(local._objects)
@@ -50,9 +92,22 @@ def make_worker(hook: sy.TorchHook, mode: str) -> Iterator[WorkerMaker]:
     local._known_workers[local.id] = local
 
     def make(id: int | str, kind: type[sy.VirtualWorker] = sy.VirtualWorker, **settings: Any) -> sy.VirtualWorker:
-        return kind(hook, id=id, wire=mode == "wire", **settings)
+        if mode != "network":
+            return kind(hook, id=id, wire=mode == "wire", **settings)
+        unfit = set(settings) - {"verbose", "log_msgs"}
+        if unfit or kind is not sy.VirtualWorker or not isinstance(id, str):
+            pytest.skip(f"over a network there is no {kind.__name__}({id!r}, {', '.join(settings)})")
+        port = serve(id)
+        worker = ShownWorker(
+            hook, "127.0.0.1", port, id=id, synchronous=_expects_errors(request), timeout=50, **settings
+        )
+        remote.append(worker)
+        return worker
 
+    remote: list[ShownWorker] = []
     yield make
+    for worker in remote:
+        worker.close(end=True)
     local._known_workers.clear()
     local._known_workers.update(known_before)
     local.is_client_worker = client_before

@@ -148,6 +148,10 @@ many_ids = st.lists(ids, max_size=4).map(tuple)
 many_texts = st.lists(texts, max_size=3).map(tuple)
 known_shapes = st.lists(sizes, max_size=4).map(tuple)
 
+descriptions = st.builds(
+    m.Description, known_shapes, dtypes, devices, layouts, st.none() | known_shapes, st.booleans(), st.booleans()
+)
+
 BY_TAG: dict[str, st.SearchStrategy[Any]] = {
     "tuple": st.lists(values, max_size=4).map(tuple),
     "set": st.sets(keys, max_size=5),
@@ -175,6 +179,7 @@ BY_TAG: dict[str, st.SearchStrategy[Any]] = {
         scalars,
         st.booleans(),
         st.booleans(),
+        st.booleans(),
     ),
     "command": st.builds(m.Command, texts, arguments, keywords, st.none() | ids, st.booleans()),
     "call": st.builds(m.Call, refs, arguments, keywords, st.none() | ids, texts),
@@ -188,16 +193,8 @@ BY_TAG: dict[str, st.SearchStrategy[Any]] = {
     "tag": st.builds(m.Tag, ids, st.none() | st.frozensets(keys, max_size=3), st.none() | texts),
     "stored": st.builds(m.Stored, ids),
     "named": st.builds(m.Named, many_texts, arguments),
-    "description": st.builds(
-        m.Description,
-        known_shapes,
-        dtypes,
-        devices,
-        layouts,
-        st.none() | known_shapes,
-        st.booleans(),
-        st.booleans(),
-    ),
+    "description": descriptions,
+    "gradients": st.builds(m.Gradients, st.lists(st.tuples(ids, st.none() | descriptions), max_size=3).map(tuple)),
     "found": st.builds(m.Found, ids, texts, arguments, st.none() | texts, st.none() | known_shapes),
     "failure": st.builds(m.Failure, texts, texts, texts, texts, st.lists(scalars, max_size=3).map(tuple)),
 }

@@ -38,7 +38,10 @@ from syft.tensors.private import PrivateTensor
 from syft.tensors.strings import String
 from syft.torch_hook import TorchHook
 from syft.version import __version__
+from syft.workers import session_service as _session_service  # noqa: F401 - registers it
 from syft.workers.virtual import VirtualWorker
+from syft.workers.websocket_client import WebsocketClientWorker
+from syft.workers.websocket_server import WebsocketServerWorker
 
 _install_legacy_paths()
 
@@ -68,6 +71,8 @@ __all__ = [
     "TrainingPlan",
     "VirtualGrid",
     "VirtualWorker",
+    "WebsocketClientWorker",
+    "WebsocketServerWorker",
     "__version__",
     "combine_pointers",
     "create_sandbox",

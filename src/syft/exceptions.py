@@ -13,8 +13,15 @@
     * PermissionDenied
         * GetNotPermittedError          the worker does not reveal the value to this user
         * SendNotPermittedError         the owner does not let this user send the value
+            * GetPendingError           the owner of the value has not decided yet
         * CommandNotPermittedError      the worker refuses to run this command
+        * LimitExceededError            a message, a result or a store would be larger than the worker allows
+        * AuthenticationError           the worker does not let this client in, or the client does not trust it
         * ModelPermissionError          a hosted model is not for this user, or not to be used like this
+    * ConnectionLost                    the connection to a worker broke and could not be made again
+        * SessionLost                   the worker is there, but what this client had on it is gone
+    * RequestTimeoutError               a worker did not answer within the time that was given
+    * CredentialsError                  a token, key or certificate cannot be made, read or used
     * WorkerNotFoundException           no worker of that id is known here
     * WorkerConflictError               a worker of that id and another type exists
     * NotLocalError                     a local value was asked of a tensor that lives elsewhere
@@ -147,6 +154,38 @@ class PermissionDenied(SyftError, PermissionError):
 
 class GetNotPermittedError(PermissionDenied):
     """The worker does not reveal this value to this user."""
+
+
+class GetPendingError(GetNotPermittedError):
+    """The owner of the value has been asked and has not decided yet; ask again later."""
+
+
+class LimitExceededError(PermissionDenied):
+    """A message, a result or a store would be larger, or take longer, than the worker allows."""
+
+
+class AuthenticationError(PermissionDenied):
+    """The worker does not let this client in, or the client does not trust the worker."""
+
+
+class ConnectionLost(SyftError, ConnectionError):
+    """The connection to a worker broke and could not be made again.
+
+    What was sent may have been carried out. The worker keeps the client's objects for the time of its lease:
+    ``worker.connect()`` within that time takes them up again.
+    """
+
+
+class SessionLost(ConnectionLost):
+    """The worker is there, but what this client had on it is gone: it was restarted, or the lease ran out."""
+
+
+class RequestTimeoutError(SyftError, TimeoutError):
+    """A worker did not answer within the time that was given. It may still carry the request out."""
+
+
+class CredentialsError(SyftError, ValueError):
+    """A token, a key or a certificate cannot be made, read or used; the message says why."""
 
 
 class SendNotPermittedError(PermissionDenied):

@@ -18,10 +18,12 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"chebyshev", "metrics"}),
     frozenset({"serde"}),
     frozenset({"tensors"}),
+    frozenset({"transports"}),
     frozenset({"workers"}),
     frozenset({"plans"}),
     frozenset({"federated"}),
     frozenset({"grid"}),
+    frozenset({"status"}),
     frozenset({"torch_hook", "sandbox", "cli", "_legacy"}),
     frozenset({""}),
 )

@@ -32,6 +32,7 @@ MAY_USE = {
     ("syft.tensors.torchscript", "torch.jit.load"): "TorchScript of a client, where the policy of the worker allows it",
     ("syft._legacy", "importlib"): "imports today's modules for 0.2 paths, both out of a literal table",
     ("syft.federated.checkpoint", "torch.load"): "a file of this machine that the user names, with weights_only=True",
+    ("syft.federated.data_files", "torch.load"): "a file of this machine that its owner names, with weights_only=True",
     ("syft._legacy", "sys.modules"): "an old path of that literal table becomes another name of today's module",
     ("syft.core.optional", "importlib"): "imports optional packages whose names are literals (see `require` below)",
 }

@@ -104,7 +104,7 @@ def test_a_pickle_in_the_place_of_any_type_runs_no_code(stranger: Stranger, targ
     for payload in payloads(target):
         for tag in sorted(REGISTRY.by_tag):
             stranger.send(
-                frame(tagged("put", [["bomb", tagged(tag.decode(), *[payload] * fields)]], None, False, False))
+                frame(tagged("put", [["bomb", tagged(tag.decode(), *[payload] * fields)]], None, False, False, False))
             )
     assert not target.exists()
     assert is_unharmed(stranger)
@@ -275,7 +275,7 @@ ODD: tuple[Any, ...] = (
     tagged("syft.pointer", tagged("tuple", "bob", "x", 5, tagged("tuple"), None, None)), tagged("ellipsis"),
 )  # fmt: skip
 GOOD: dict[str, list[Any]] = {
-    "put": [[["y", 5]], None, False, False],
+    "put": [[["y", 5]], None, False, False, False],
     "command": ["torch.add", [tagged("ref", "x", []), 1], {}, "y", True],
     "call": [tagged("ref", "x", []), [], {}, "y", "lower", True],
     "take": [[tagged("ref", "y", [])], None, "", True],
@@ -438,7 +438,7 @@ def test_a_worker_on_the_wire_is_a_name(bob: Any, stranger: Stranger, id: str) -
     known, held = dict(bob._known_workers), dict(bob._objects)
     body = tagged("syft.worker", tagged("tuple", id, {"evil": 5}))
     try:
-        stranger.send(frame(tagged("put", [["w", body]], None, False, False)))
+        stranger.send(frame(tagged("put", [["w", body]], None, False, False, False)))
         assert bob._known_workers == known
         assert "evil" not in {id for worker in known.values() for id in worker._objects}
         assert bob._objects.keys() - {"w"} == held.keys()
@@ -483,7 +483,9 @@ TENSOR = tagged("tensor", "strided", "uint8", [1], 0, None)
 def test_no_object_spoils_the_search(stranger: Stranger, alice: Any, obj: Any) -> None:
     stranger.ask(Tag("x", frozenset({"#x"}), None))
     body = obj if obj[0].data == b"syft.wrapper" else tagged("syft.wrapper", obj)
-    stranger.send(frame(tagged("put", [["bad", body]], None, False, False), *[b"\0"] * str(obj).count("strided")))
+    stranger.send(
+        frame(tagged("put", [["bad", body]], None, False, False, False), *[b"\0"] * str(obj).count("strided"))
+    )
     for query in ((), ("#x",), ("x",), (5,), (None,)):
         found = stranger.ask(Search(query))
         assert isinstance(found, list)

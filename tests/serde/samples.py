@@ -57,7 +57,7 @@ def samples() -> dict[str, Any]:
         "tensor-coo": _coo(),
         "tensor-several": [torch.tensor(True), torch.zeros(0, 3), torch.arange(5, dtype=torch.int16)],
         "ref": _REF,
-        "put": m.Put(((1, _tensor()), ("two", [1, 2])), ("user", "token"), True, False),
+        "put": m.Put(((1, _tensor()), ("two", [1, 2])), ("user", "token"), True, False, True),
         "command": m.Command("add", (_REF, m.Ref("x"), 2.5), {"alpha": 2}, 2**60, False),
         "call": m.Call(_REF, (1, slice(0, 2)), {"flag": True}, "result", "forward"),
         "take": m.Take((_REF, m.Ref(5)), "user", "reason", True),
@@ -70,6 +70,12 @@ def samples() -> dict[str, Any]:
         "tag": m.Tag(4, frozenset({"#b", "#a"}), "words"),
         "stored": m.Stored(8),
         "named": m.Named(("values", "indices"), (m.Stored(1), m.Stored(2))),
+        "gradients": m.Gradients(
+            (
+                (1, None),
+                ("two", m.Description((2,), torch.float32, torch.device("cpu"), torch.strided, (1,), False, True)),
+            )
+        ),
         "description": m.Description((2, 3), torch.float32, torch.device("cpu"), torch.strided, (3, 1), True, False),
         "found": m.Found(6, "tensor", ("#a",), None, (2, 3)),
         "failure": m.Failure("ObjectNotFoundError", "no such object", "add", "Traceback …", (5, "bob")),

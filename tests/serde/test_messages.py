@@ -27,14 +27,16 @@ NOT_A_REF = [None, 1, "a", [1, []], {}, tagged("stored", 1), tagged("tuple", 1, 
 FIELDS: dict[str, tuple[list[Any], list[list[Any]]]] = {
     "ref": ([1, ["grad"]], [NOT_AN_ID, [*NOT_A_LIST, [1], [None], [["a"]], ["a", b"b"]]]),
     "put": (
-        [[[1, "obj"]], None, False, True],
+        [[[1, "obj"]], None, False, True, False],
         [
             [*NOT_A_LIST, [1], [[1]], [[1, 2, 3]], [[None, 2]], [[True, 2]], [tagged("tuple", 1, 2)]],
             [],
             NOT_A_BOOL,
             NOT_A_BOOL,
+            NOT_A_BOOL,
         ],
     ),
+    "gradients": ([[[1, None]]], [[*NOT_A_LIST, [1], [[1]], [[None, None]], [[1, 2]], [[1, REF]]]]),
     "command": (["add", [REF], {}, 5, True], [NOT_A_STR, NOT_A_LIST, NOT_A_DICT, NOT_AN_ID[1:], NOT_A_BOOL]),
     "call": (
         [REF, [], {}, None, "forward", True],

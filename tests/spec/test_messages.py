@@ -100,12 +100,13 @@ def test_a_training_step_takes_few_messages(bob: Worker) -> None:
 
 
 MESSAGES: dict[str, Any] = {
-    "Put": m.Put(((5, torch.tensor([1, 2])), ("name", torch.tensor(1.0))), "ann", True),
+    "Put": m.Put(((5, torch.tensor([1, 2])), ("name", torch.tensor(1.0))), "ann", True, lasting=True),
     "Command": m.Command("torch.add", (m.Ref(5), 2.5, [m.Ref("x", ("grad",)), None]), {"alpha": 2}, 6, False),
     "Call": m.Call(m.Ref(5), (1, "a"), {"k": m.Ref(6)}, 7, "run"), "Take": m.Take((m.Ref(5),), "ann", "audit", True),
     "Relay": m.Relay((5, 6), "alice", (7, 8), True, "ann"), "Fetch": m.Fetch(5), "Forget": m.Forget((5, "x")),
     "Describe": m.Describe(m.Ref(5, ("data", "grad"))), "IsNone": m.IsNone(m.Ref("x")), "Search": m.Search(("#a", 5)),
     "Tag": m.Tag(5, frozenset({"#a"}), "text"), "Stored": m.Stored(9), "Named": m.Named(("values",), (m.Stored(9),)),
+    "Gradients": m.Gradients(((5, None), ("name", m.Description((2,), torch.float32, torch.device("cpu"), torch.strided, (1,), False, True)))),
     "Description": m.Description((2, 3), torch.float32, torch.device("cpu"), torch.strided, (3, 1), True, False),
     "Found": m.Found(5, "tensor", ("#a",), None, (2,)), "Failure": m.Failure("ValueError", "no", "add", "trace", (1,)),
 }  # fmt: skip
@@ -151,7 +152,7 @@ def test_what_is_no_message_is_refused(bob: Worker, me: Any, thing: Any) -> None
     assert isinstance(answer, m.Failure)
 
 
-@pytest.mark.parametrize("answer", ["Stored", "Named", "Description", "Found", "Failure"])
+@pytest.mark.parametrize("answer", ["Stored", "Named", "Description", "Gradients", "Found", "Failure"])
 def test_answers_are_no_requests(bob: Worker, answer: str) -> None:
     with pytest.raises(SyftError):
         bob.request(MESSAGES[answer])

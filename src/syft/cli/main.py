@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from syft.cli.demo import demo
+from syft.cli.worker import worker_app
 from syft.exceptions import SyftError
 from syft.version import __version__
 
@@ -33,6 +34,7 @@ def _root(
 
 
 app.command()(demo)
+app.add_typer(worker_app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -22,13 +22,15 @@ class Put:
 
     ``user`` is the credential of the sender, for objects that are private. With ``owning``, pointers among
     the objects own what they point to from now on: it dies with them. With ``giving``, the sender empties
-    its own objects afterwards, so a worker in the same process may keep their memory.
+    its own objects afterwards, so a worker in the same process may keep their memory. With ``lasting``, the
+    objects stay when their sender leaves, for others to find.
     """
 
     objects: tuple[tuple[ObjectId, Any], ...]
     user: Any = None
     owning: bool = False
     giving: bool = False
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -195,6 +197,13 @@ _DESCRIBE = tuple(
     vars(Description)[name].__set__
     for name in ("shape", "dtype", "device", "layout", "stride", "requires_grad", "is_leaf")
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """Which leaves have a gradient now, and what it is like; None for those that have none."""
+
+    of: tuple[tuple[ObjectId, Description | None], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,6 +18,15 @@ from syft.tensors.object_wrapper import ObjectWrapper
 from syft.workers.services import SERVICES
 
 Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass
+class Progress:
+    """How far a training is: the key of its data, the steps done, and the losses of the last ones."""
+
+    dataset: str = ""
+    steps: int = 0
+    losses: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
 
 class TrainingService:
@@ -33,9 +44,11 @@ class TrainingService:
 
     def __init__(self, worker: Any) -> None:
         self.worker = worker
-        self.datasets: dict[str, Any] = {}
+        home = getattr(worker, "home", None)  # each client of a served worker trains by itself, on the same data
+        self.datasets: dict[str, Any] = {} if home is None else home.service("training").datasets
         self.config: TrainConfig | None = None
         self._optimizer: torch.optim.Optimizer | None = None
+        self.progress = Progress()
 
     def add_dataset(self, dataset: Any, key: str) -> None:
         """Let clients train on a data set under a key.
@@ -77,11 +90,14 @@ class TrainingService:
             raise UsageError(f"Unknown optimizer: {config.optimizer}")
         step = self._step(config)
         loss, steps = None, 0
+        self.progress = Progress(dataset_key)
         for _ in range(config.epochs):
             for data, target in self._batches(config, dataset, device):
                 if 0 <= config.max_nr_batches <= steps:
                     break
                 loss, steps = step(data, target), steps + 1
+                self.progress.losses.append(float(loss.detach()))
+                self.progress.steps = steps
         if loss is None:
             raise FederatedError(
                 f"nothing was trained: {len(dataset)} samples, {config.epochs} epochs, "

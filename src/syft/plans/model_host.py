@@ -46,7 +46,8 @@ class ModelHost:
 
     def __init__(self, worker: Any) -> None:
         self.worker = worker
-        self._models: dict[str, list[Hosted]] = {}
+        home = getattr(worker, "home", None)  # all clients of a served worker see the same models, each as its user
+        self._models: dict[str, list[Hosted]] = {} if home is None else home.service("models")._models
 
     def serve(
         self,
@@ -76,6 +77,7 @@ class ModelHost:
         """
         if not isinstance(model, (Plan, ObjectWrapper)):
             raise UsageError(f"a worker hosts plans and TorchScript, not a {type(model).__name__}")
+        user = self._who(user)
         if type(model_id) is not str or not model_id:
             raise UsageError(f"a hosted model needs a name: model_id must be text, not {model_id!r}")
         versions = self._models.get(model_id, [])
@@ -89,6 +91,7 @@ class ModelHost:
 
     def describe(self, user: Any = None) -> list[dict[str, Any]]:
         """The models that a user may use: names, versions and what is allowed, in the order of the names."""
+        user = self._who(user)
         return [
             {
                 "id": name,
@@ -108,6 +111,7 @@ class ModelHost:
             ModelNotFoundError: there is none.
             ModelPermissionError: somebody else hosted it.
         """
+        user = self._who(user)
         versions = self._versions(model_id, version, user)
         if any(hosted.host not in (None, user) for hosted in versions):
             raise ModelPermissionError(f"model {model_id!r} was hosted by somebody else, who alone may delete it.")
@@ -125,7 +129,7 @@ class ModelHost:
             ModelNotFoundError: there is none.
             ModelPermissionError: the user may not run it.
         """
-        hosted = self._versions(model_id, version, user)[-1]
+        hosted = self._versions(model_id, version, self._who(user))[-1]
         if not hosted.allow_remote_inference:
             raise ModelPermissionError(
                 f"model {model_id!r} is not run for others; its host can allow that with allow_remote_inference=True."
@@ -140,12 +144,21 @@ class ModelHost:
             ModelNotFoundError: there is none.
             ModelPermissionError: the user may not have it.
         """
-        hosted = self._versions(model_id, version, user)[-1]
+        hosted = self._versions(model_id, version, self._who(user))[-1]
         if not hosted.allow_download:
             raise ModelPermissionError(
                 f"model {model_id!r} is not given out; its host can allow that with allow_download=True."
             )
         return hosted.model
+
+    def _who(self, user: Any) -> Any:
+        """The user that a client is known as, whatever its message says."""
+        known = getattr(getattr(self.worker, "identity", None), "user", None)
+        if known is None:
+            return user
+        if user not in (None, known):
+            raise ModelPermissionError(f"you are {known!r} on this worker and cannot speak for user {user!r}.")
+        return known
 
     def _versions(self, model_id: Any, version: int | None, user: Any) -> list[Hosted]:
         found = [hosted for hosted in self._models.get(model_id, []) if version in (None, hosted.version)]

@@ -75,6 +75,10 @@ class Protocol:
         self.description = description
         self.location: Any = None
 
+    def mentioned_workers(self) -> list[Any]:
+        """The workers that it runs on: whoever receives it must be able to reach them."""
+        return [worker for worker, _ in self.plans if not _is_name(worker)]
+
     @property
     def workers_resolved(self) -> bool:
         """Whether every plan has a worker and not just a name for one."""

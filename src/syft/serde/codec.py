@@ -19,7 +19,7 @@ from msgpack import Packer
 
 from syft.exceptions import DecodeError, SyftError, UnserializableError
 from syft.serde.compression import NO_COMPRESSION, Scheme, scheme_of
-from syft.serde.frame import join, split
+from syft.serde.frame import join, lay_out, split
 from syft.serde.limits import DEFAULT_LIMITS, Limits
 from syft.serde.registry import REGISTRY, Entry, Registry
 from syft.serde.scan import scan
@@ -95,6 +95,19 @@ def encode_with(obj: Any, scheme: Scheme, *, full: bool = False) -> bytes:
     Raises:
         UnserializableError: as `encode`.
     """
+    return join(*_taken_apart(obj, full), scheme)
+
+
+def encode_in_parts(obj: Any) -> list[bytes | memoryview]:
+    """Like `encode`, without copying: the parts of the frame in order, those of tensors being their own memory.
+
+    Raises:
+        UnserializableError: as `encode`.
+    """
+    return lay_out(*_taken_apart(obj, False))
+
+
+def _taken_apart(obj: Any, full: bool) -> tuple[bytes, list[memoryview]]:
     encoder = _Encoder(REGISTRY, full) if full else _idle_encoder()
     try:
         body, buffers = encoder.encode(obj)
@@ -104,7 +117,7 @@ def encode_with(obj: Any, scheme: Scheme, *, full: bool = False) -> bytes:
         raise UnserializableError(f"can not serialize {_the(obj)}: {error}") from error
     if not full and len(_IDLE) < _MAX_IDLE:
         _IDLE.append(encoder)
-    return join(body, buffers, scheme)
+    return body, buffers
 
 
 def _the(obj: Any) -> str:

@@ -32,16 +32,22 @@ _CODE = bytes((NO_COMPRESSION,))
 _PADS = tuple(bytes(n) for n in range(ALIGNMENT))
 
 
-def join(body: bytes, buffers: Sequence[memoryview], scheme: Scheme) -> bytes:
-    """Put a frame together; each buffer is copied once (twice with compression)."""
+def lay_out(body: bytes, buffers: Sequence[memoryview]) -> list[bytes | memoryview]:
+    """The parts of an uncompressed frame one after the other, without copying a buffer."""
     sizes = [buffer.nbytes for buffer in buffers]
     table = struct.pack(f"<{len(sizes)}Q", *sizes)
     parts: list[bytes | memoryview] = [_CODE, _HEAD.pack(MAGIC, VERSION, len(sizes), len(body)), table, body]
     at = _HEAD_SIZE + len(table) + len(body)
     for buffer, size in zip(buffers, sizes, strict=True):
         parts.append(_PADS[-at % ALIGNMENT])
-        parts.append(buffer)
+        parts.append(buffer.cast("B") if size else b"")  # bytes, so that their length is the number of items
         at += -at % ALIGNMENT + size
+    return parts
+
+
+def join(body: bytes, buffers: Sequence[memoryview], scheme: Scheme) -> bytes:
+    """Put a frame together; each buffer is copied once (twice with compression)."""
+    parts = lay_out(body, buffers)
     if scheme is apply_no_compression:
         return b"".join(parts)
     data, code = compress(b"".join(parts[1:]), scheme)

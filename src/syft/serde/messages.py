@@ -60,9 +60,10 @@ REGISTRY.add(m.Ref, "ref", lambda x, sink: (x.id, list(x.path)), _ref)
 _message(
     m.Put,
     "put",
-    lambda x: ([[id, obj] for id, obj in x.objects], x.user, x.owning, x.giving),
+    lambda x: ([[id, obj] for id, obj in x.objects], x.user, x.owning, x.giving, x.lasting),
     each(pair(object_id, anything)),
     anything,
+    flag,
     flag,
     flag,
 )
@@ -120,6 +121,12 @@ _message(
     optional(_SHAPE),
     flag,
     flag,
+)
+_message(
+    m.Gradients,
+    "gradients",
+    lambda x: ([[id, known] for id, known in x.of],),
+    each(pair(object_id, optional(one_of(m.Description)))),
 )
 _message(
     m.Found,

@@ -54,9 +54,10 @@ def send(self: nn.Module, *dest: Any, force_send: bool = False, user: Any = None
         raise UsageError("a lazy module has no parameters yet; run one local batch through it first, then send it")
     entries = [metadata_of(t) for t in tensors]
     gradients = [gradient_info(t) for t in tensors]
-    worker.request(Put(tuple([(e.id, t) for e, t in zip(entries, tensors, strict=True)]), user, giving=True))
-    me = SESSION.local_worker
     gc = kwargs.get("garbage_collect_data", True)
+    objects = tuple([(e.id, t) for e, t in zip(entries, tensors, strict=True)])
+    worker.post(Put(objects, user, giving=True, lasting=not gc))
+    me = SESSION.local_worker
     for entry, tensor, gradient in zip(entries, tensors, gradients, strict=True):
         worker.gradients[entry.id, ()] = gradient
         owner = entry.owner if entry.owner is not None else me

@@ -56,10 +56,12 @@ def _set_grad(op: Op, args: Args, kwargs: Kwargs) -> None:
 @PointerTensor.implements("backward", "autograd.backward")
 def _backward(op: Op, args: Args, kwargs: Kwargs) -> Any:
     # 0.2 programs print what backward() returns and expect a pointer; nothing stands behind it.
-    PointerTensor.default(op, args, {k: v for k, v in kwargs.items() if v is not None})
     first = args[0] if args else next(iter(kwargs.values()))
     pointer: PointerTensor = first[0] if isinstance(first, (list, tuple)) else first
+    pointer.check_alive()
+    # Cleared first: a worker far away answers with the gradients that there are now.
     pointer.location.gradients.clear()
+    PointerTensor.default(op, args, {k: v for k, v in kwargs.items() if v is not None})
     return dangling(pointer)
 
 

@@ -92,7 +92,7 @@ def _send_to(tensor: torch.Tensor, worker: Any, user: Any, gc: bool) -> PointerT
     if is_wrapper(tensor):
         return _send_link(tensor, worker, user, gc)
     entry = metadata_of(tensor)
-    worker.request(Put(((entry.id, tensor),), user))
+    worker.post(Put(((entry.id, tensor),), user, lasting=not gc))
     owner = entry.owner if entry.owner is not None else SESSION.local_worker
     pointer = PointerTensor(worker, entry.id, owner, None, gc, None, None, entry.tags, entry.description)
     pointer._shape = tensor.shape
@@ -116,7 +116,7 @@ def _send_link(tensor: torch.Tensor, worker: Any, user: Any, gc: bool) -> Pointe
         )
     is_pointer = isinstance(link, PointerTensor)
     owning = is_pointer and link.gc  # a pointer that owns nothing, such as a search result, hands nothing over
-    worker.request(Put(((link.id, tensor),), user, owning=owning))
+    worker.post(Put(((link.id, tensor),), user, owning=owning, lasting=not gc))
     if is_pointer:
         link.gc = False
     owner = link.owner if link.owner is not None else SESSION.local_worker

@@ -20,6 +20,7 @@ from syft.tensors.pointer import PointerTensor
 from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.tensors.verbs import description_of, own
 from syft.workers.policy import GUARDED, Policy
+from syft.workers.result_limits import check_result, check_stored
 from syft.workers.services import PREFIX
 from syft.workers.store import ObjectStore
 
@@ -90,6 +91,8 @@ class Executor:
         kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
         if op.key in GUARDED:
             self.policy.check(op, args, kwargs)
+        limit = self.policy.result_bytes
+        known = limit is None or check_result(op, args, kwargs, limit)
         try:
             if torch.is_grad_enabled() is message.grad_enabled:
                 out = op.fn(*args, **kwargs)
@@ -104,6 +107,8 @@ class Executor:
             return None
         if message.result in objects:
             raise CommandNotPermittedError(f"there is an object {message.result} already; results get ids of their own")
+        if limit is not None and not known:
+            check_stored(out, limit)
         if isinstance(out, torch.Tensor):
             objects[message.result] = out
             return None if op.returns is _TENSOR else m.Stored(message.result)

@@ -23,10 +23,12 @@ class Policy:
         device: where received tensors are kept; None keeps them where they come from.
         torchscript: whether TorchScript objects of a client may be received and called. Their code can read
             files, so a worker that serves strangers says no.
+        result_bytes: the largest result of one op; None for no limit.
     """
 
     device: torch.device | None = None
     torchscript: bool = True
+    result_bytes: int | None = None
 
     def check(self, op: Op, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Refuse what an allowed op must still not do.

@@ -39,6 +39,11 @@ class Services:
             made[name] = SERVICES[name](self)
         return made[name]
 
+    def made_service(self, name: str) -> Any:
+        """The service of that name if somebody has used it, or None."""
+        made: dict[str, Any] = self.__dict__.get("_services", {})
+        return made.get(name)
+
     def ask(self, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a service of this worker with a message, as any peer would.
 
@@ -51,8 +56,11 @@ class Services:
         Returns:
             Plain values; a `Stored` mark for what stays on the worker.
         """
-        call = m.Call(m.Ref(PREFIX + service), args, kwargs, new_id(), method, torch.is_grad_enabled())
-        return self.request(call)
+        return self.request(self.call_of(service, method, *args, **kwargs))
+
+    def call_of(self, service: str, method: str, *args: Any, **kwargs: Any) -> m.Call:
+        """The message with which `ask` calls a service."""
+        return m.Call(m.Ref(PREFIX + service), args, kwargs, new_id(), method, torch.is_grad_enabled())
 
     def fetch_reply(self, reply: Any) -> Any:
         """The answer of `ask` with what stayed there in the place of its marks; the worker forgets it."""

@@ -1,0 +1,208 @@
+"""``syft worker``: a worker that other machines reach, until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from typing import Any
+
+import torch
+import typer
+from rich.console import Console
+
+from syft.cli.credentials import cert, token
+from syft.cli.worker_options import (
+    AdvertiseOption,
+    CertificateOption,
+    ClientCaOption,
+    DataOption,
+    DialCaOption,
+    DialOption,
+    HostOption,
+    IdOption,
+    InsecureOption,
+    KeepaliveOption,
+    KeyOption,
+    LeaseOption,
+    LogFormat,
+    LogFormatOption,
+    LogLevel,
+    LogLevelOption,
+    MaxClientsOption,
+    MaxMessageOption,
+    MaxResultOption,
+    MaxStoredOption,
+    PortOption,
+    PublishOption,
+    RunOption,
+    SearchOption,
+    StoreOption,
+    TakeOption,
+    ThreadsOption,
+    TokensOption,
+    VerboseOption,
+)
+from syft.federated.data_files import DataSpec, load_data_file
+from syft.federated.dataset import BaseDataset
+from syft.torch_hook import TorchHook
+from syft.workers.access import Access
+from syft.workers.limits import WorkerLimits
+from syft.workers.persistence import PersistentStore
+from syft.workers.websocket_server import WebsocketServerWorker
+
+_MIB = 1 << 20
+
+worker_app = typer.Typer(
+    name="worker",
+    help="Run a worker, or make the tokens and certificates that a safe one needs.",
+    invoke_without_command=True,
+    rich_markup_mode="markdown",
+)
+worker_app.command("token")(token)
+worker_app.command("cert")(cert)
+
+
+@worker_app.callback()
+def worker(
+    context: typer.Context,
+    id: IdOption = "worker",
+    host: HostOption = "localhost",
+    port: PortOption = 8777,
+    data: DataOption = None,
+    store: StoreOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
+    tokens: TokensOption = None,
+    client_ca: ClientCaOption = None,
+    insecure: InsecureOption = False,
+    advertise: AdvertiseOption = None,
+    dial: DialOption = None,
+    dial_ca: DialCaOption = None,
+    search: SearchOption = "all",
+    run: RunOption = "all",
+    take: TakeOption = "all",
+    publish: PublishOption = "all",
+    max_message: MaxMessageOption = 1024,
+    max_result: MaxResultOption = 1024,
+    max_stored: MaxStoredOption = 4096,
+    max_clients: MaxClientsOption = 256,
+    lease: LeaseOption = 60.0,
+    keepalive: KeepaliveOption = 10.0,
+    threads: ThreadsOption = 16,
+    log_level: LogLevelOption = LogLevel.info,
+    log_format: LogFormatOption = LogFormat.text,
+    verbose: VerboseOption = False,
+) -> None:
+    """Run a worker until it is interrupted (Ctrl-C) or terminated; it then closes its connections and exits with 0.
+
+    Without options it serves programs of this machine:
+
+        syft worker --id bob
+
+    At any other address it needs a certificate and a token file, which `syft worker cert` and `syft worker token` make:
+
+        syft worker --id bob --host 0.0.0.0 --cert certs/syft.pem --key certs/syft.key --tokens tokens.jsonl
+
+    Exit codes: 0 stopped, 1 failed while it ran, 2 wrong options, files or address.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    _set_up_log(log_level, log_format)
+    limits = WorkerLimits(
+        message_bytes=max_message * _MIB,
+        result_bytes=max_result * _MIB,
+        stored_bytes=max_stored * _MIB,
+        sessions=max_clients,
+        lease=lease,
+        keepalive=keepalive,
+        threads=threads,
+    )
+    served = WebsocketServerWorker(
+        TorchHook(torch),
+        host,
+        port,
+        id,
+        verbose=verbose,
+        cert_path=certificate,
+        key_path=key,
+        client_ca=client_ca,
+        tokens=tokens,
+        insecure=insecure,
+        access=Access.of(search, run, take, publish),
+        limits=limits,
+        advertise=advertise,
+        dial=dial or "loopback",
+        dial_ca=dial_ca,
+    )
+    if store is not None:
+        served.persist(PersistentStore(store))
+    loaded = [_load(served, text) for text in data or ()]
+    _serve(served, loaded)
+
+
+def _load(served: WebsocketServerWorker, text: str) -> str:
+    """Offer the data of one ``--data``: to train on by name, and as tensors if it has tags."""
+    spec = DataSpec.parse(text)
+    content = load_data_file(spec.path, target=spec.target, digits=spec.digits)
+    if isinstance(content, BaseDataset):
+        if content.data.dtype is torch.uint8:  # images, as models want them
+            content.data = content.data.float() / 255
+        served.service("training").add_dataset(content, spec.name)
+        parts: dict[str, Any] = {"#data": content.data, "#target": content.targets} if spec.tags else {}
+    else:
+        parts = content if isinstance(content, dict) else {"": content}
+    for word, tensor in parts.items():
+        named = tensor.tag(*spec.tags, f"#{spec.name}", *([word] if word else []))
+        served.load_data([named])
+    if isinstance(content, BaseDataset):
+        found_by = f", found by {' '.join(spec.tags)}" if parts else ""
+        return f"{spec.name}: {len(content)} samples to train on{found_by}"
+    return f"{spec.name}: " + ", ".join(f"{tuple(t.shape)}" for t in parts.values())
+
+
+def _serve(served: WebsocketServerWorker, loaded: list[str]) -> None:
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    served.start(block=False)
+    console = Console(soft_wrap=True, highlight=False)
+    for line in loaded:
+        console.print(f"data {line}", markup=False)
+    console.print(f"worker {served.id} serves at {served.url}; Ctrl-C stops it", markup=False)
+    try:
+        while not stop.wait(1.0):
+            pass
+    finally:
+        served.stop()
+    console.print(f"worker {served.id} has stopped", markup=False)
+
+
+class _Json(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": record.created,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def _set_up_log(level: LogLevel, layout: LogFormat) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _Json() if layout is LogFormat.json else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    )
+    root = logging.getLogger("syft")
+    root.handlers[:] = [handler]
+    root.setLevel(level.value.upper())
+    root.propagate = False
+    if level is not LogLevel.debug:  # each connection opened and closed is in the audit log already
+        logging.getLogger("syft.transports.websockets").setLevel(logging.WARNING)

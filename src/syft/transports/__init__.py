@@ -1,0 +1,1 @@
+"""Bytes and connections: how messages reach a worker in another process, and who may bring them."""

@@ -1,0 +1,420 @@
+"""`Link`: a client's connection to a worker, through any number of broken sockets.
+
+What is posted is sent by whoever waits next for an answer, or by the link's own thread a moment later, so that many
+small messages share a frame. The thread also reads, sends heartbeats, and when the connection breaks tries for a
+while to go on with the same session.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from syft.exceptions import ConnectionLost, DecodeError, LimitExceededError, RequestTimeoutError, SessionLost, SyftError
+from syft.transports import handshake
+from syft.transports.addresses import Address
+from syft.transports.stream import REPLY, REQUEST, Buffer, Parcel, Stream
+from syft.transports.tokens import Token
+from syft.transports.wire import GOOD_BYE, Wire
+
+_FLUSH_AT = 1 << 16
+_FIRST_WINDOW = 1 << 25
+_MOST_FRUITLESS = 20
+_TELL_AT_ONCE = 1 << 16  # an answer this long is acknowledged at once: the worker keeps it until then
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a client connects.
+
+    Attributes:
+        address: of the worker.
+        tls: verifies the worker; None without TLS.
+        token: says who the client is.
+        invitation: lets into a session of someone else, instead of a token.
+        connect_timeout: seconds for connecting.
+        reconnect: seconds during which a broken connection is made anew before `ConnectionLost` is raised.
+        max_parcel: the longest answer to accept, in bytes.
+    """
+
+    address: Address
+    tls: ssl.SSLContext | None = None
+    token: Token | None = None
+    invitation: bytes | None = None
+    connect_timeout: float = 10.0
+    reconnect: float = 0.5
+    max_parcel: int = 1 << 30
+
+
+class Answered:
+    """Where the answer to one request arrives.
+
+    Args:
+        done: called with this, by the link's thread, when it is there.
+    """
+
+    __slots__ = ("_done", "_lock", "error", "value")
+
+    def __init__(self, done: Callable[[Answered], None] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._done = done
+        self.value: Buffer | None = None
+        self.error: Exception | None = None
+
+    def settle(self, value: Buffer | None, error: Exception | None = None) -> None:
+        """Say what it is; once."""
+        self.value, self.error = value, error
+        self._lock.release()
+        if self._done is not None:
+            self._done(self)
+
+    def wait(self, timeout: float | None) -> bool:
+        """Whether it came within so many seconds."""
+        return self._lock.acquire(timeout=-1 if timeout is None else timeout)
+
+    def result(self) -> Buffer:
+        """The answer; raises what there was instead of one."""
+        if self.error is not None:
+            raise self.error
+        return b"" if self.value is None else self.value
+
+
+class Link:
+    """A session with a worker.
+
+    Args:
+        settings: where, and as whom.
+        idle: called by the link's thread from time to time; it may post, without waiting.
+    """
+
+    def __init__(self, settings: Settings, idle: Callable[[], None]) -> None:
+        self.settings, self._idle = settings, idle
+        self._lock = threading.Lock()  # guards what follows
+        self._waiting: dict[int, Answered] = {}
+        self._posted = 0  # bytes since the last flush
+        self._sending = threading.Lock()  # held while frames are taken from the stream and sent, in order
+        self._wire: Wire | None = None
+        self._stream: Stream | None = None
+        self._failure: ConnectionLost | None = None
+        self.welcome: handshake.Welcome | None = None
+        self.worker = ""
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        weakref.finalize(self, _close_pipe, self._wake_read, self._wake_write)
+        self._awake = False
+        self._fruitless = 0  # connections in a row that brought nothing
+        self._thread: threading.Thread | None = None
+
+    # --- connecting ---------------------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages pass at the moment, as far as is known."""
+        return self._wire is not None and self._failure is None
+
+    def connect(self) -> bool:
+        """Connect, with the session of before if the worker still has it.
+
+        Returns:
+            Whether an earlier session goes on.
+
+        Raises:
+            ConnectionLost: nobody answers.
+            AuthenticationError: the worker does not let us in, or we do not trust it.
+        """
+        if self.connected:
+            return True
+        had = self.welcome is not None
+        try:
+            resumed = self._open(time.monotonic() + self.settings.connect_timeout)
+        except SessionLost:
+            self.welcome = self._stream = None
+            resumed = self._open(time.monotonic() + self.settings.connect_timeout)
+        self._failure = None
+        self._thread = threading.Thread(target=self._run, name=f"syft-link-{self.worker}", daemon=True)
+        self._thread.start()
+        return resumed if had else False
+
+    def _open(self, deadline: float) -> bool:
+        settings = self.settings
+        wire = Wire(settings.address, settings.tls, max(0.05, deadline - time.monotonic()))
+        try:
+            challenge = handshake.Challenge.unpack(_next_frame(wire, deadline))
+            before, stream = self.welcome, self._stream
+            token = settings.token
+            reply = handshake.answer(
+                challenge,
+                None if token is None else token.sign,
+                bytes(32) if token is None else token.public,
+                settings.invitation,
+                handshake.NO_SESSION if before is None else before.session,
+                b"" if before is None else before.secret,
+                handshake.FRESH if stream is None else stream.received,
+            )
+            wire.send(reply.pack())
+            welcome = handshake.Welcome.unpack(_next_frame(wire, deadline))
+        except BaseException:
+            wire.close()
+            raise
+        if before is not None and not welcome.resumed:
+            wire.close()
+            raise SessionLost(
+                f"worker {challenge.worker!r} at {settings.address.url} no longer has this session: it was restarted, "
+                "or was without its client for longer than its lease. What was there is gone; "
+                "connect() starts a new session"
+            )
+        if stream is None or before is None:
+            self._stream = Stream(settings.max_parcel, min(welcome.window, _FIRST_WINDOW))
+        else:
+            stream.resume(welcome.received)
+        wire.opened()
+        self.worker, self.welcome, self._wire = challenge.worker, welcome, wire
+        return bool(welcome.resumed)
+
+    # --- sending ------------------------------------------------------------------------------------
+
+    def post(self, parts: Sequence[Buffer], *, wait: bool = True) -> None:
+        """Send without waiting for an answer.
+
+        Args:
+            parts: the bytes of a message. Long ones may be memory that is still in use: it is copied if it fits
+                into the window; otherwise the call returns when the worker has dealt with it.
+            wait: wait while more is on its way than the window allows.
+
+        Raises:
+            ConnectionLost: the connection is broken.
+        """
+        size = sum([len(p) for p in parts])
+        stream = self._open_stream()
+        if 2 * size > stream.window:
+            number = stream.put(parts)
+            self._flush()
+            while not stream.wait_acknowledged(number, 1.0):
+                self._check()
+            return
+        if wait and stream.full(size):
+            self._flush()
+        stream.put([b"".join(parts)], wait=wait)
+        self._posted += size
+        if self._posted >= _FLUSH_AT:
+            self._flush()
+        elif not self._awake:
+            self._wake()
+
+    def request(self, parts: Sequence[Buffer], timeout: float | None) -> Buffer:
+        """Send and wait for the answer.
+
+        Args:
+            parts: the bytes of a message; not to be changed before the answer.
+            timeout: seconds; None waits as long as the worker is alive.
+
+        Raises:
+            ConnectionLost: the connection is broken.
+            RequestTimeoutError: there was no answer in time.
+        """
+        number, answered = self.begin(parts)
+        if not answered.wait(timeout):
+            with self._lock:
+                self._waiting.pop(number, None)
+            raise RequestTimeoutError(
+                f"worker {self.worker!r} did not answer within {timeout} s; it is alive and may still carry the "
+                "request out. Give more time with timeout=..."
+            )
+        return answered.result()
+
+    def begin(self, parts: Sequence[Buffer], done: Callable[[Answered], None] | None = None) -> tuple[int, Answered]:
+        """Send a request without waiting; its number, and where its answer will be.
+
+        Raises:
+            ConnectionLost: the connection is broken.
+        """
+        answered = Answered(done)
+        stream = self._open_stream()
+        with self._lock:
+            number = stream.put(parts, REQUEST, wait=False)
+            self._waiting[number] = answered
+        if self._failure is not None:  # broken in between: nobody would settle it
+            self._settle(number, None, self._failure)
+        self._flush()
+        return number, answered
+
+    def _open_stream(self) -> Stream:
+        self._check()
+        if self._stream is None:
+            raise ConnectionLost("there is no connection; call connect() first")
+        return self._stream
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise type(self._failure)(str(self._failure))
+
+    def _flush(self, *, wait: bool = True) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        while stream.unsent or stream.owes:
+            if not self._sending.acquire(blocking=wait):
+                return  # whoever holds it looks again when done
+            try:
+                self._posted = 0
+                wire = self._wire
+                while wire is not None and (data := stream.take(acknowledge=True)) is not None:
+                    wire.send(data)
+            except ConnectionLost:
+                return  # what was taken is kept; the thread connects anew and sends it again
+            finally:
+                self._sending.release()
+            if wire is None:
+                return
+
+    def _wake(self) -> None:
+        self._awake = True
+        try:
+            os.write(self._wake_write, b"\0")
+        except (BlockingIOError, OSError):
+            pass
+
+    # --- the thread ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while self._failure is None:
+            wire = self._wire
+            if wire is None:
+                return
+            try:
+                self._serve(wire)
+            except (SyftError, OSError) as error:
+                wire.abort(str(error))
+                if self._failure is not None:
+                    return
+                self._recover(error, wire.final)
+
+    def _serve(self, wire: Wire) -> None:
+        keepalive = 10.0 if self.welcome is None else self.welcome.keepalive
+        asked = time.monotonic()
+        self._flush(wait=False)
+        while self._failure is None:
+            frames = wire.receive(keepalive / 4, self._wake_read)
+            if self._awake:
+                self._awake = False
+                try:
+                    os.read(self._wake_read, 64)
+                except BlockingIOError:
+                    pass
+                self._flush(wait=False)
+            for data in frames:
+                self._take_in(data)
+            if not frames:
+                self._idle()
+            now = time.monotonic()
+            if now - wire.heard > 1.75 * keepalive:
+                raise ConnectionLost(
+                    f"worker {self.worker!r} at {self.settings.address.url} has given no sign of life for "
+                    f"{now - wire.heard:.1f} s"
+                )
+            if now - max(wire.heard, asked) >= keepalive / 2 or now - asked >= keepalive:
+                asked = now
+                wire.ping()
+
+    def _take_in(self, data: bytes) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        parcels = stream.receive(data)
+        self._fruitless = 0
+        for parcel in parcels:
+            stream.dealt(parcel.number)
+            self._deliver(parcel)
+            if parcel.size > _TELL_AT_ONCE:
+                self._flush(wait=False)
+
+    def _deliver(self, parcel: Parcel) -> None:
+        if not parcel.flags & REPLY:
+            raise DecodeError("a worker sends answers only")
+        self._settle(parcel.answers, parcel.parts[0], None)  # nobody waits any more after a timeout
+
+    def _settle(self, number: int, value: Buffer | None, error: Exception | None) -> None:
+        with self._lock:
+            answered = self._waiting.pop(number, None)
+        if answered is not None:
+            answered.settle(value, error)
+
+    def _recover(self, error: Exception, final: bool) -> None:
+        deadline = time.monotonic() + self.settings.reconnect
+        self._fruitless += 1
+        if final or self._fruitless > _MOST_FRUITLESS or isinstance(error, (DecodeError, LimitExceededError)):
+            deadline = 0.0  # another connection would bring the same
+        with self._sending:
+            self._wire = None
+        reason: Exception = error
+        while time.monotonic() < deadline and self._failure is None:
+            try:
+                self._open(deadline)
+            except SessionLost as lost:
+                reason = lost
+                break
+            except SyftError as failed:
+                reason = failed
+                time.sleep(0.05)
+            else:
+                return
+        if self._failure is None:
+            self._give_up(reason)
+
+    def _give_up(self, error: Exception) -> None:
+        text = str(error)
+        if not isinstance(error, SessionLost):
+            text = (
+                f"the connection to worker {self.worker!r} at {self.settings.address.url} is lost: {text}. "
+                "What was sent may have been carried out; connect() takes the session up again if the worker still "
+                "has it"
+            )
+        self._fail(SessionLost(text) if isinstance(error, SessionLost) else ConnectionLost(text))
+
+    def _fail(self, failure: ConnectionLost, end: bool = False) -> None:
+        with self._lock:
+            self._failure = failure
+            waiting, self._waiting = self._waiting, {}
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close(GOOD_BYE if end else 1000)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            # Whoever is told that it is lost may do it again; it must not be sent on later, too.
+            stream.close(str(failure))
+        for answered in waiting.values():
+            answered.settle(None, type(failure)(str(failure)))
+
+    def close(self, *, end: bool = False) -> None:
+        """Close the connection. The worker keeps the session for the time of its lease, unless it is to ``end``."""
+        if self._failure is None:
+            if self._wire is not None:
+                try:
+                    self._flush()
+                except SyftError:
+                    pass
+            closed = f"the connection to worker {self.worker!r} was closed; open it with connect()"
+            self._fail(ConnectionLost(closed), end)
+            self._wake()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(2.0)
+
+
+def _next_frame(wire: Wire, deadline: float) -> bytes:
+    while True:
+        frames = wire.receive(max(0.01, deadline - time.monotonic()))
+        if frames:
+            return frames[0]
+
+
+def _close_pipe(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,257 @@
+"""One websocket connection as a client sees it: a socket, and the websocket protocol of the ``websockets`` library.
+
+The library's protocol object does no I/O of its own. So whoever sends writes to the socket itself, without handing
+over to another thread, and one thread reads.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
+
+from syft.exceptions import AuthenticationError, ConnectionLost
+from syft.transports.addresses import Address
+from syft.transports.stream import MAX_FRAME
+
+SUBPROTOCOL = Subprotocol("syft.v1")
+GOOD_BYE = 4000
+"""The close code with which a client says that it will not come back."""
+_READ = 1 << 18
+
+
+class Wire:
+    """An open connection. One thread may call `receive`; any may call `send` and `ping`.
+
+    Args:
+        address: of the worker.
+        tls: verifies the worker; None for an address without TLS.
+        timeout: seconds for connecting, and for each handshake.
+
+    Raises:
+        ConnectionLost: nobody answers there, or not in time.
+        AuthenticationError: the worker's certificate is not one to trust.
+    """
+
+    def __init__(self, address: Address, tls: ssl.SSLContext | None, timeout: float) -> None:
+        self.address = address
+        self._deadline: float | None = time.monotonic() + timeout
+        self._lock = threading.Lock()  # guards the protocol, the socket and what waits to be written
+        self._waiting: deque[bytes | memoryview] = deque()
+        self._frames: deque[bytes] = deque()
+        self._pieces: list[bytes] = []
+        self._broken: str | None = None
+        self.final = False  # the worker closed it and would close the next one, too
+        self.heard = time.monotonic()
+        self._socket = self._connect(tls, timeout)
+        self._protocol = ClientProtocol(
+            parse_uri(address.url), subprotocols=[SUBPROTOCOL], extensions=None, max_size=MAX_FRAME
+        )
+        try:
+            self._socket.setblocking(False)
+            self._protocol.send_request(self._protocol.connect())
+            self._write()
+            while self._protocol.state is State.CONNECTING:
+                self._frames.extendleft(self.receive(timeout))  # the first message may come with the last header
+                if self._protocol.handshake_exc is not None:
+                    raise self._protocol.handshake_exc
+        except (InvalidHandshake, WebSocketException) as error:
+            self.abort()
+            raise ConnectionLost(f"{address.url} does not answer like a syft worker: {error}") from error
+        except BaseException:
+            self.abort()
+            raise
+
+    def _connect(self, tls: ssl.SSLContext | None, timeout: float) -> socket.socket:
+        where = self.address.url
+        try:
+            plain = socket.create_connection((self.address.host, self.address.port), timeout)
+        except OSError as error:
+            raise ConnectionLost(
+                f"no worker answers at {where}: {error}. Is it running, and is this its address?"
+            ) from error
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return plain if tls is None else tls.wrap_socket(plain, server_hostname=self.address.host)
+        except ssl.SSLCertVerificationError as error:
+            plain.close()
+            raise AuthenticationError(
+                f"the certificate of {where} is not to be trusted: {error.verify_message}. Name the authority that "
+                "signed it with ca=..., or, to talk to anyone who answers there, pass insecure=True"
+            ) from error
+        except OSError as error:
+            plain.close()
+            raise ConnectionLost(f"no encrypted connection to {where} could be made: {error}") from error
+
+    # --- out ----------------------------------------------------------------------------------------
+
+    def send(self, data: bytes) -> None:
+        """Send one binary message; returns once the operating system has it.
+
+        Raises:
+            ConnectionLost: the connection is broken.
+        """
+        with self._lock:
+            self._check()
+            self._protocol.send_binary(data)
+            self._waiting.extend(self._protocol.data_to_send())
+        self._write()
+
+    def ping(self) -> None:
+        """Ask for a sign of life; never waits."""
+        with self._lock:
+            if self._broken is None and self._protocol.state is State.OPEN and not self._waiting:
+                self._protocol.send_ping(b"")
+                self._waiting.extend(self._protocol.data_to_send())
+        self._write(wait=False)
+
+    def _write(self, *, wait: bool = True) -> None:
+        while True:
+            with self._lock:
+                self._waiting.extend(self._protocol.data_to_send())
+                if not self._waiting:
+                    return
+                self._check()
+                try:
+                    while self._waiting:
+                        data = memoryview(self._waiting[0])
+                        sent = self._socket.send(data) if len(data) else 0
+                        if sent < len(data):
+                            self._waiting[0] = data[sent:]
+                        else:
+                            self._waiting.popleft()
+                    continue
+                except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                    pass
+                except OSError as error:
+                    self._break(f"the connection to {self.address.url} broke while sending: {error}")
+                    continue
+            if not wait:
+                return
+            self._ready(write=True, timeout=0.2)
+
+    # --- in -----------------------------------------------------------------------------------------
+
+    def receive(self, timeout: float | None, also: int | None = None) -> list[bytes]:
+        """Wait for messages.
+
+        Args:
+            timeout: seconds to wait at most; None waits for as long as it takes.
+            also: a file descriptor whose readiness ends the wait, too.
+
+        Returns:
+            The binary messages that arrived; none when the time is up.
+
+        Raises:
+            ConnectionLost: the connection is broken.
+        """
+        if not self._frames and not self._pending():
+            self._ready(write=False, timeout=timeout, also=also)
+        self._read()
+        self._write(wait=False)  # what the library answers by itself, such as pongs
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise ConnectionLost(f"{self.address.url} took the connection and does not answer")
+        frames = list(self._frames)
+        self._frames.clear()
+        if not frames:
+            with self._lock:
+                self._check()
+        return frames
+
+    def opened(self) -> None:
+        """The handshakes are over: waiting is no longer bounded by their time."""
+        self._deadline = None
+
+    def _read(self) -> None:
+        with self._lock:
+            if self._broken is not None:
+                return
+            try:
+                data = self._socket.recv(_READ)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return
+            except OSError as error:
+                self._break(f"the connection to {self.address.url} broke: {error}")
+                return
+            self.heard = time.monotonic()
+            if data:
+                self._protocol.receive_data(data)
+            else:
+                self._protocol.receive_eof()
+            self._take_events()
+            if not data or self._protocol.state in (State.CLOSING, State.CLOSED):
+                self._break(self._why_closed())
+
+    def _take_events(self) -> None:
+        for event in self._protocol.events_received():
+            if not isinstance(event, Frame) or event.opcode not in (Opcode.BINARY, Opcode.TEXT, Opcode.CONT):
+                continue
+            if event.fin and not self._pieces:
+                self._frames.append(bytes(event.data))
+                continue
+            self._pieces.append(bytes(event.data))
+            if event.fin:
+                self._frames.append(b"".join(self._pieces))
+                self._pieces.clear()
+
+    def _why_closed(self) -> str:
+        received = self._protocol.close_rcvd
+        self.final = received is not None and received.code in (1002, 1003, 1008, 1009)
+        if received is not None and received.reason:
+            return f"{self.address.url} closed the connection: {received.reason}"
+        return f"the connection to {self.address.url} was closed"
+
+    # --- the end ------------------------------------------------------------------------------------
+
+    def close(self, code: int = 1000) -> None:
+        """Say why, and close."""
+        with self._lock:
+            if self._broken is None and self._protocol.state is State.OPEN:
+                self._protocol.send_close(code)
+        try:
+            self._write(wait=False)
+        except ConnectionLost:
+            pass
+        self.abort()
+
+    def abort(self, reason: str = "the connection was closed") -> None:
+        """Close at once; everybody who uses this wire gets a `ConnectionLost`."""
+        with self._lock:
+            self._break(reason)
+
+    def _break(self, reason: str) -> None:
+        if self._broken is None:
+            self._broken = reason
+            try:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            self._socket.close()
+
+    def _check(self) -> None:
+        if self._broken is not None:
+            raise ConnectionLost(self._broken)
+
+    def _pending(self) -> bool:
+        with self._lock:
+            return isinstance(self._socket, ssl.SSLSocket) and self._broken is None and self._socket.pending() > 0
+
+    def _ready(self, *, write: bool, timeout: float | None, also: int | None = None) -> None:
+        poll = select.poll()
+        descriptor = self._socket.fileno()
+        if descriptor < 0:
+            return
+        poll.register(descriptor, select.POLLOUT if write else select.POLLIN)
+        if also is not None:
+            poll.register(also, select.POLLIN)
+        poll.poll(None if timeout is None else max(0, int(timeout * 1000)))

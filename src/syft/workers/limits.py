@@ -1,0 +1,39 @@
+"""What one client of a served worker may use."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from syft.exceptions import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """Bounds for a served worker; the defaults suit a machine of a few GiB.
+
+    Attributes:
+        message_bytes: the longest message, in either direction.
+        result_bytes: the largest result of one op.
+        stored_bytes: what the objects of one session may take together.
+        sessions: clients at a time, those within their lease included.
+        lease: seconds for which a session outlives its connection.
+        keepalive: seconds; a peer that is silent for twice as long is given up.
+        window: bytes on their way in each direction of a session.
+        threads: messages of different sessions that are dealt with at the same time.
+    """
+
+    message_bytes: int = 1 << 30
+    result_bytes: int = 1 << 30
+    stored_bytes: int = 4 << 30
+    sessions: int = 256
+    lease: float = 60.0
+    keepalive: float = 10.0
+    window: int = 32 << 20
+    threads: int = 16
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value <= 0 and name != "lease":
+                raise UsageError(f"the limit {name} is {value}; it must be more than 0")
+        if self.lease < 0:
+            raise UsageError(f"a lease lasts 0 seconds or more, not {self.lease}")

@@ -1,0 +1,294 @@
+"""`Session`: what one client of a served worker has there: objects, peers, services and errors of its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from syft.core import messages as m
+from syft.core.ops import op_named
+from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, PermissionDenied
+from syft.serde.codec import decode, encode, encode_in_parts
+from syft.serde.limits import Limits
+from syft.tensors.base import is_wrapper
+from syft.tensors.verbs import description_of
+from syft.transports.stream import REQUEST, Buffer, Parcel
+from syft.workers.access import ASK, Identity, permits
+from syft.workers.base import BaseWorker
+from syft.workers.executor import Executor
+from syft.workers.failures import to_failure
+from syft.workers.services import PREFIX
+from syft.workers.session_store import Poisoned, SessionStore
+
+logger = logging.getLogger("syft.workers")
+
+BACKWARD = frozenset({"backward", "autograd.backward"})
+"""Keys of the ops after which leaves may have gradients."""
+
+
+class Session(BaseWorker):
+    """The worker, as one client sees it.
+
+    Args:
+        home: the served worker.
+        identity: who the client is.
+        name: what the session is called in logs; says nothing about its secret.
+    """
+
+    def __init__(self, home: Any, identity: Identity, name: str) -> None:
+        super().__init__(home.hook, home.id, auto_add=False)
+        self.home, self.identity, self.name = home, identity, name
+        self.since = time.time()
+        limits = home.limits
+        self._session_store = SessionStore(self, home._store, home.access, identity, limits.stored_bytes)
+        self._store = self._session_store
+        policy = replace(home._executor.policy, result_bytes=limits.result_bytes)
+        self._executor = _SessionExecutor(self._session_store, policy, self._peer, self)
+        self._limits = Limits(max_bytes=limits.message_bytes)
+        self.ops = 0
+        self._unreported: deque[tuple[m.Failure, bool]] = deque(maxlen=100)
+        self.msg_history = []
+
+    def _earlier(self, hook: Any) -> BaseWorker | None:
+        return None  # of the same name as the served worker, and many at a time
+
+    @property
+    def client(self) -> Any:
+        """Nobody: what a session knows, it was told by its own client."""
+        return self
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the client's tensors take."""
+        return self._session_store.nbytes
+
+    @property
+    def publisher(self) -> str:
+        """As whom this client publishes: its user, or this very session."""
+        return f"user {self.identity.user}" if self.identity.user is not None else f"session {self.name}"
+
+    def meet(self, id: m.ObjectId, url: str, invitation: bytes) -> None:
+        """Connect to another worker, into a session that this session's client has there.
+
+        Raises:
+            CommandNotPermittedError: the owner lets this worker not connect there.
+        """
+        if id == self.id:
+            return
+        self._part_from(self._known_workers.pop(id, None))
+        self._known_workers[id] = self.home.dial(id, url, invitation, self)
+
+    def leave_peers(self) -> None:
+        """Close the connections to other workers."""
+        for worker in self._peers():
+            self._part_from(worker)
+        self._known_workers = {self.id: self}
+
+    def _peers(self) -> list[Any]:
+        return [w for w in self._known_workers.values() if w is not self]
+
+    def _part_from(self, peer: Any) -> None:
+        if peer is not None:
+            peer.close(end=True)
+
+    def request(self, message: Any) -> Any:
+        """Deal with a message of the worker's own making: pointers that came home."""
+        return self._executor.handle(message)
+
+    # --- parcels ------------------------------------------------------------------------------------
+
+    def handle(self, parcel: Parcel) -> Sequence[Buffer] | None:
+        """Deal with what a client sent.
+
+        Args:
+            parcel: an encoded message.
+
+        Returns:
+            What to answer; None for something posted that went well.
+        """
+        reply = self._handled(parcel)
+        for peer in self._peers():
+            peer._settle()  # what this message made other workers forget is forgotten before its answer goes out
+        return reply
+
+    def _handled(self, parcel: Parcel) -> Sequence[Buffer] | None:
+        data = parcel.parts[0]
+        asked = bool(parcel.flags & REQUEST)
+        message: Any = None
+        try:
+            message = decode(data, self, self._limits)
+            self.home.traffic.received(type(message).__name__, len(data))
+            if self.log_msgs:
+                self.msg_history.append(bytes(data))
+            overdue = self._overdue() if asked else None
+            return self._answer(message, asked) if overdue is None else self._failure(overdue)
+        except Exception as error:
+            return self._failed(message, error, asked)
+        except BaseException as error:  # an op may raise anything; a session survives it
+            return self._failed(message, RuntimeError(f"{type(error).__name__}: {error}"), asked)
+
+    def _overdue(self, *, all: bool = False) -> m.Failure | None:
+        """A failure of something posted that the client must hear of before its next request is dealt with.
+
+        What a failed command should have made says so itself when it is asked for; the others cannot.
+        """
+        if not self._unreported:
+            return None
+        found = next((f for f, has_result in self._unreported if all or not has_result), None)
+        if found is not None:
+            self._unreported.clear()
+        return found
+
+    def settle(self) -> None:
+        """Raise the first failure of something posted that nobody has asked about.
+
+        Raises:
+            Poisoned: with that failure.
+        """
+        failure = self._overdue(all=True)
+        if failure is not None:
+            raise Poisoned(failure)
+
+    def _answer(self, message: Any, asked: bool) -> Sequence[Buffer] | None:
+        kind = type(message)
+        if kind is m.Command:
+            self.ops += 1
+        elif kind is m.Take:
+            return self._give(message)
+        elif kind is m.Put:
+            message = self._received(message)
+        if getattr(message, "user", None) is not None and self.identity.user is not None:
+            message = self._as_identified(message)
+        if kind is m.IsNone and message.ref.id in self._session_store.poisoned:
+            self._session_store.get(message.ref.id)
+        result = self._executor.handle(message)
+        if not asked:
+            return None
+        if kind is m.Command and op_named(message.op).key in BACKWARD:
+            result = self._gradients()
+        return self._reply(result)
+
+    def _give(self, message: m.Take) -> Sequence[Buffer]:
+        message = self._as_identified(message)
+        peek = message if message.keep else replace(message, keep=True)
+        objects = self._executor.handle(peek)
+        self._check_sizes(objects)
+        # What cannot be sent is not forgotten either: encode first, then let go. The bytes are copied, as the
+        # client's next commands may change the tensors before they are sent.
+        parts = encode(objects)
+        if not message.keep:
+            self._executor.handle(message)
+        self.home.audit(
+            "revealed",
+            self.identity.user,
+            self.name,
+            objects=[ref.id for ref in message.refs],
+            reason=message.reason or None,
+            bytes=len(parts),
+        )
+        self.home.traffic.sent("list", len(parts))
+        return (parts,)
+
+    def _check_sizes(self, objects: list[Any]) -> None:
+        limit = self.home.limits.message_bytes
+        size = sum(o.numel() * o.element_size() for o in objects if isinstance(o, torch.Tensor) and not is_wrapper(o))
+        if size > limit:
+            raise GetNotPermittedError(
+                f"these objects have {size} bytes and this worker sends at most {limit} at a time; fetch parts of them"
+            )
+
+    def _as_identified(self, message: Any) -> Any:
+        user = self.identity.user
+        if user is None:
+            return message
+        if message.user is not None and message.user != user:
+            raise PermissionDenied(f"you are {user!r} on this worker and cannot speak for user {message.user!r}")
+        return replace(message, user=user)
+
+    def _received(self, message: m.Put) -> m.Put:
+        if not message.lasting:
+            return message
+        if not permits(self.home.access.publish, self.identity):
+            raise CommandNotPermittedError(
+                "you may not leave objects on this worker for others; send them without garbage_collect_data=False"
+            )
+        self._executor.handle(message)
+        for id, _ in message.objects:
+            obj = self._session_store.objects.pop(id)
+            if self.home.published.get(id) == self.publisher:
+                self.home.unpublish(id)  # sent again: the newer one counts
+            self.home.publish(id, obj, self.publisher)
+        return m.Put(())
+
+    def _gradients(self) -> m.Gradients:
+        known = []
+        for id, obj in list(self._session_store.objects.items()):
+            if isinstance(obj, torch.Tensor) and not is_wrapper(obj) and obj.requires_grad and obj.is_leaf:
+                known.append((id, None if obj.grad is None else description_of(obj.grad)))
+        return m.Gradients(tuple(known))
+
+    def _reply(self, result: Any) -> Sequence[Buffer]:
+        parts = encode_in_parts(result)
+        size = sum(map(len, parts))
+        self.home.traffic.sent(type(result).__name__, size)
+        return (b"".join(parts),)
+
+    def _failed(self, message: Any, error: Exception, asked: bool) -> Sequence[Buffer] | None:
+        if isinstance(error, Poisoned):
+            failure = error.failure
+        else:
+            failure = to_failure(error, _name_of(message))
+        if isinstance(error, PermissionDenied):
+            self.home.audit("refused", self.identity.user, self.name, what=failure.op, why=failure.kind)
+        made = getattr(message, "result", None)
+        if made is not None:
+            self._session_store.poison(made, failure)
+        for id, _ in message.objects if type(message) is m.Put else ():
+            self._session_store.poison(id, failure)
+        if not asked:
+            self._unreported.append((failure, made is not None or type(message) is m.Put))
+            return None
+        return self._failure(failure)
+
+    def _failure(self, failure: m.Failure) -> Sequence[Buffer]:
+        data = encode(failure)
+        self.home.traffic.sent("Failure", len(data))
+        return (data,)
+
+
+class _SessionExecutor(Executor):
+    """Runs a client's messages: what it takes of the owner's must be allowed."""
+
+    store: SessionStore
+
+    def _take(self, message: m.Take) -> list[Any]:
+        session: Session = self.worker
+        for ref in message.refs:
+            if self.store.is_shared(ref.id):
+                self._check_take(session, ref.id, message)
+        return super()._take(message)
+
+    def _check_take(self, session: Session, id: m.ObjectId, message: m.Take) -> None:
+        take = session.home.access.take
+        if permits(take, session.identity):
+            return
+        if take == ASK:
+            session.home.requests.check(id, session.identity.user or message.user, message.reason)
+            return
+        raise GetNotPermittedError(
+            f"the owner of worker {session.id!r} does not give object {id} to {session.identity.user or 'strangers'}; "
+            "compute with it there instead"
+        )
+
+
+def _name_of(message: Any) -> str:
+    if type(message) is m.Call:
+        target = str(message.target.id)
+        return f"{target.removeprefix(PREFIX)}.{message.method}" if target.startswith(PREFIX) else message.method
+    return str(getattr(message, "op", type(message).__name__ if message is not None else "message"))

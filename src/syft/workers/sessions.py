@@ -1,0 +1,194 @@
+"""The sessions of a served worker: who is let in, who comes back, and when what they left is freed."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from syft.exceptions import AuthenticationError, LimitExceededError
+from syft.transports import handshake
+from syft.transports.channel import Channel
+from syft.transports.handshake import Answer, Challenge, Welcome
+from syft.transports.listener import Admission
+from syft.transports.tokens import TokenFile
+from syft.workers.access import Identity
+from syft.workers.session import Session
+
+_INVITATION_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A channel with the session it belongs to; a session has one for its client and one for each worker invited."""
+
+    channel: Channel
+    session: Session
+    identity: Identity
+    guest: bool
+
+
+class Sessions:
+    """Admits clients to a worker.
+
+    Args:
+        home: the served worker.
+        tokens: who may come; None leaves that to certificates, or lets everybody in.
+        certified: clients were made to show certificates, whose names are their users.
+    """
+
+    def __init__(self, home: Any, tokens: TokenFile | None, certified: bool) -> None:
+        self.home, self.tokens, self.certified = home, tokens, certified
+        self.name = str(home.id)
+        self.anonymous = tokens is None and not certified
+        self._lock = threading.Lock()
+        self._seats: dict[bytes, _Seat] = {}
+        self._invitations: dict[bytes, tuple[bytes, Session, float]] = {}
+        self.pool = ThreadPoolExecutor(home.limits.threads, thread_name_prefix=f"syft-{home.id}")
+
+    # --- admission ----------------------------------------------------------------------------------
+
+    def admit(self, challenge: Challenge, answer: Answer, certified: str | None, peer: str) -> Admission:
+        """Let a client in, or turn it away.
+
+        Raises:
+            AuthenticationError: who it is could not be shown.
+            LimitExceededError: there are as many sessions as there may be.
+        """
+        signed = handshake.signed_by(answer.kind, challenge, answer.random, answer.session)
+        try:
+            if answer.kind == handshake.INVITATION:
+                session = self._invited(answer, signed)
+                identity = session.identity
+            else:
+                session, identity = None, self._identify(answer, signed, certified)
+        except AuthenticationError as error:
+            self.home.audit("turned away", certified, "", peer=peer, why=str(error))
+            raise
+        seat = self._resumed(answer, signed, identity)
+        if seat is not None:
+            return Admission(seat.channel, self._welcome(seat.channel, True, answer.received))
+        seat = self._seat(identity, session)
+        self.home.audit("let in", identity.user, seat.session.name, peer=peer, guest=seat.guest)
+        return Admission(seat.channel, self._welcome(seat.channel, False, handshake.FRESH))
+
+    def _identify(self, answer: Answer, signed: bytes, certified: str | None) -> Identity:
+        if answer.kind == handshake.TOKEN and self.tokens is not None:
+            found = self.tokens.identify(answer.credential, answer.proof, signed)
+            return Identity(found.user, found.role)
+        if self.certified and certified is not None:
+            return Identity(certified, "user")
+        if self.anonymous:
+            return Identity(None, "user")
+        raise AuthenticationError(
+            f"worker {self.name!r} lets in only clients with a token: pass token=..., or set SYFT_TOKEN"
+        )
+
+    def _invited(self, answer: Answer, signed: bytes) -> Session:
+        with self._lock:
+            held = self._invitations.get(answer.credential[:16])
+        if held is not None:
+            secret, session, until = held
+            if time.monotonic() < until and hmac.compare_digest(handshake.keyed(secret, signed), answer.proof[:32]):
+                return session
+        raise AuthenticationError(f"this invitation to worker {self.name!r} is unknown or has expired")
+
+    def _resumed(self, answer: Answer, signed: bytes, identity: Identity) -> _Seat | None:
+        with self._lock:
+            seat = self._seats.get(answer.session)
+        if seat is None:
+            return None
+        proof = handshake.keyed(seat.channel.secret, signed)
+        if not hmac.compare_digest(proof, answer.session_proof) or seat.identity != identity:
+            raise AuthenticationError("this session belongs to someone else")
+        return seat
+
+    def _seat(self, identity: Identity, session: Session | None) -> _Seat:
+        limits = self.home.limits
+        with self._lock:
+            if len(self._seats) >= limits.sessions:
+                raise LimitExceededError(f"worker {self.name!r} has {len(self._seats)} clients, as many as it takes")
+            id, secret = os.urandom(16), os.urandom(32)
+            guest = session is not None
+            if session is None:
+                session = Session(self.home, identity, id[:4].hex())
+            channel = Channel(id, secret, session.handle, self.pool, limits.message_bytes, limits.window)
+            seat = self._seats[id] = _Seat(channel, session, identity, guest)
+        return seat
+
+    def _welcome(self, channel: Channel, resumed: bool, received: int) -> Welcome:
+        limits = self.home.limits
+        return Welcome(
+            channel.id,
+            channel.secret,
+            resumed,
+            received,
+            limits.keepalive,
+            limits.lease,
+            limits.message_bytes,
+            limits.window,
+            self.home.advertise or "",
+        )
+
+    def invite(self, session: Session) -> bytes:
+        """What lets another worker into a session for the next minutes: 48 bytes."""
+        id, secret = os.urandom(16), os.urandom(32)
+        now = time.monotonic()
+        with self._lock:
+            self._invitations = {k: v for k, v in self._invitations.items() if v[2] > now}
+            self._invitations[id] = secret, session, now + _INVITATION_SECONDS
+        return id + secret
+
+    # --- leaving ------------------------------------------------------------------------------------
+
+    def left(self, channel: Channel, for_good: bool) -> None:
+        """A connection is gone; the session goes with it if its client said so."""
+        if for_good:
+            self._end(channel.id, "the client has left")
+
+    def tick(self) -> None:
+        """End the sessions whose lease has run out."""
+        now = time.monotonic()
+        lease = self.home.limits.lease
+        with self._lock:
+            late = [
+                id
+                for id, seat in self._seats.items()
+                if not seat.channel.attached
+                and not seat.channel.busy
+                and seat.channel.left_at is not None
+                and now - seat.channel.left_at > lease
+            ]
+        for id in late:
+            self._end(id, "the lease has run out")
+
+    def _end(self, id: bytes, reason: str) -> None:
+        with self._lock:
+            seat = self._seats.pop(id, None)
+            if seat is None:
+                return
+            if not seat.guest:
+                self._invitations = {k: v for k, v in self._invitations.items() if v[1] is not seat.session}
+                guests = [k for k, other in self._seats.items() if other.session is seat.session]
+        seat.channel.end(reason)
+        if not seat.guest:
+            for guest in guests:
+                self._end(guest, reason)
+            seat.session.clear_objects()
+            seat.session.leave_peers()
+            self.home.audit("left", seat.identity.user, seat.session.name, why=reason)
+
+    def close(self) -> None:
+        """End all sessions."""
+        for id in list(self._seats):
+            self._end(id, "the worker stops")
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def rows(self) -> list[tuple[Session, Channel]]:
+        """The sessions of clients, with their channels."""
+        with self._lock:
+            return [(seat.session, seat.channel) for seat in self._seats.values() if not seat.guest]
