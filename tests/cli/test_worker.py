@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,26 @@ def test_it_serves_until_it_is_terminated(start: Start, connect: Any) -> None:
     assert "without TLS and tokens" in process.output and "bob has stopped" in process.output
     with pytest.raises(ConnectionLost):
         bob.sync()
+
+
+def test_it_tells_how_it_is_on_a_second_port(start: Start, connect: Any) -> None:
+    process = start("--id", "bob", "--port", "0", "--status-port", "0")
+    found = re.search(r"status at (http://\S+)", process.output)
+    assert found is not None
+    bob = connect(process.port)
+    x = torch.tensor([4242.0, 1.0]).tag("#mine").send(bob)
+    bob.sync()
+
+    def read(path: str) -> str:
+        with urllib.request.urlopen(found[1].rstrip("/") + path, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    assert json.loads(read("/healthz")) == {"status": "ok", "worker": "bob"}
+    status = json.loads(read("/status.json"))
+    assert "#mine" in json.dumps(status) and "4242" not in json.dumps(status)
+    assert "syft_sessions 1.0" in read("/metrics") and 'kind="Put"' in read("/metrics")
+    assert process.stop() == 0
+    del x
 
 
 def test_ctrl_c_stops_it_too(start: Start) -> None:

@@ -134,6 +134,18 @@ def test_what_is_there_is_kept_unless_forced(tmp_path: Path, left: tuple[str, ..
     assert all(after[name] == before[name] for name in ("ca.pem", "ca.key"))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+def test_a_link_in_the_place_of_a_key_is_not_followed(tmp_path: Path) -> None:
+    certs, elsewhere = tmp_path / "certs", tmp_path / "elsewhere"
+    certs.mkdir()
+    (certs / "syft.key").symlink_to(elsewhere)
+    with pytest.raises(CredentialsError, match="cannot be written"):
+        make_certificate(certs, HOSTS)
+    assert (certs / "syft.key").is_symlink() and not elsewhere.exists()
+    make_certificate(certs, HOSTS, force=True)
+    assert not (certs / "syft.key").is_symlink() and not elsewhere.exists()
+
+
 @pytest.mark.parametrize("name", ["ca", "CA", "", ".", "..", "../up", "a/b", "a\\b", "a\0", "x" * 65])
 @pytest.mark.parametrize("force", [False, True])
 def test_no_name_reaches_the_authority_or_another_directory(tmp_path: Path, name: str, force: bool) -> None:

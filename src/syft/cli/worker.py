@@ -39,6 +39,7 @@ from syft.cli.worker_options import (
     PublishOption,
     RunOption,
     SearchOption,
+    StatusPortOption,
     StoreOption,
     TakeOption,
     ThreadsOption,
@@ -47,6 +48,8 @@ from syft.cli.worker_options import (
 )
 from syft.federated.data_files import DataSpec, load_data_file
 from syft.federated.dataset import BaseDataset
+from syft.status.server import StatusServer
+from syft.status.worker_view import ServedWorkerView
 from syft.torch_hook import TorchHook
 from syft.workers.access import Access
 from syft.workers.limits import WorkerLimits
@@ -73,6 +76,7 @@ def worker(
     port: PortOption = 8777,
     data: DataOption = None,
     store: StoreOption = None,
+    status_port: StatusPortOption = None,
     certificate: CertificateOption = None,
     key: KeyOption = None,
     tokens: TokensOption = None,
@@ -140,7 +144,10 @@ def worker(
     if store is not None:
         served.persist(PersistentStore(store))
     loaded = [_load(served, text) for text in data or ()]
-    _serve(served, loaded)
+    status = None
+    if status_port is not None:
+        status = StatusServer(ServedWorkerView(served), host, status_port, certificate, key)
+    _serve(served, loaded, status)
 
 
 def _load(served: WebsocketServerWorker, text: str) -> str:
@@ -163,19 +170,25 @@ def _load(served: WebsocketServerWorker, text: str) -> str:
     return f"{spec.name}: " + ", ".join(f"{tuple(t.shape)}" for t in parts.values())
 
 
-def _serve(served: WebsocketServerWorker, loaded: list[str]) -> None:
+def _serve(served: WebsocketServerWorker, loaded: list[str], status: StatusServer | None) -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     served.start(block=False)
+    if status is not None:
+        status.start()
     console = Console(soft_wrap=True, highlight=False)
     for line in loaded:
         console.print(f"data {line}", markup=False)
+    if status is not None:
+        console.print(f"status at {status.url}", markup=False)
     console.print(f"worker {served.id} serves at {served.url}; Ctrl-C stops it", markup=False)
     try:
         while not stop.wait(1.0):
             pass
     finally:
+        if status is not None:
+            status.stop()
         served.stop()
     console.print(f"worker {served.id} has stopped", markup=False)
 

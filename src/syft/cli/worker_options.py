@@ -45,6 +45,16 @@ StoreOption = Annotated[
     str | None,
     typer.Option(metavar="sqlite:///FILE", help="Keep tagged objects over a restart.", rich_help_panel=_DATA),
 ]
+StatusPortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="Also serve health, metrics, a page and hosted models over HTTP. Needs the extra status.",
+        show_default="none",
+        rich_help_panel=_NETWORK,
+    ),
+]
 CertificateOption = Annotated[
     Path | None, typer.Option("--cert", help="Its certificate, PEM.", rich_help_panel=_NETWORK)
 ]
