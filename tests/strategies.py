@@ -181,7 +181,7 @@ BY_TAG: dict[str, st.SearchStrategy[Any]] = {
         st.booleans(),
         st.booleans(),
     ),
-    "command": st.builds(m.Command, texts, arguments, keywords, st.none() | ids, st.booleans()),
+    "command": st.builds(m.Command, texts, arguments, keywords, st.none() | ids, st.booleans(), many_ids),
     "call": st.builds(m.Call, refs, arguments, keywords, st.none() | ids, texts),
     "take": st.builds(m.Take, st.lists(refs, max_size=3).map(tuple), scalars, texts, st.booleans()),
     "relay": st.builds(m.Relay, many_ids, ids, many_ids, st.booleans(), scalars),

@@ -16,7 +16,7 @@ import torch
 
 from syft.exceptions import DecodeError
 from syft.serde import decode, encode
-from syft.serde.compression import ZLIB
+from syft.serde.compression import NO_COMPRESSION, ZLIB
 from syft.serde.registry import REGISTRY
 from tests.serde.craft import body_of, buffers_of, frame, raw_frame, tagged, tensor
 from tests.serde.samples import samples
@@ -142,7 +142,7 @@ def _places(value: Any) -> Any:
 def structures() -> list[tuple[Any, list[bytes]]]:
     """The msgpack structures and buffers of the recorded traffic, tags as ExtType."""
     unpack = {"strict_map_key": False, "use_list": True}
-    frames = [data for data in recorded() if data[0] != ZLIB]
+    frames = [data for data in recorded() if data[0] == NO_COMPRESSION]
     return [(msgpack.unpackb(body_of(data), **unpack), buffers_of(data)) for data in frames]
 
 

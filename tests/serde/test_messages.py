@@ -37,7 +37,10 @@ FIELDS: dict[str, tuple[list[Any], list[list[Any]]]] = {
         ],
     ),
     "gradients": ([[[1, None]]], [[*NOT_A_LIST, [1], [[1]], [[None, None]], [[1, 2]], [[1, REF]]]]),
-    "command": (["add", [REF], {}, 5, True], [NOT_A_STR, NOT_A_LIST, NOT_A_DICT, NOT_AN_ID[1:], NOT_A_BOOL]),
+    "command": (
+        ["add", [REF], {}, 5, True, [7]],
+        [NOT_A_STR, NOT_A_LIST, NOT_A_DICT, NOT_AN_ID[1:], NOT_A_BOOL, [*NOT_A_LIST, [None]]],
+    ),
     "call": (
         [REF, [], {}, None, "forward", True],
         [NOT_A_REF, NOT_A_LIST, NOT_A_DICT, NOT_AN_ID[1:], NOT_A_STR, NOT_A_BOOL],

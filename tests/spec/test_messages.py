@@ -101,7 +101,7 @@ def test_a_training_step_takes_few_messages(bob: Worker) -> None:
 
 MESSAGES: dict[str, Any] = {
     "Put": m.Put(((5, torch.tensor([1, 2])), ("name", torch.tensor(1.0))), "ann", True, lasting=True),
-    "Command": m.Command("torch.add", (m.Ref(5), 2.5, [m.Ref("x", ("grad",)), None]), {"alpha": 2}, 6, False),
+    "Command": m.Command("torch.add", (m.Ref(5), 2.5, [m.Ref("x", ("grad",)), None]), {"alpha": 2}, 6, False, (3, "y")),
     "Call": m.Call(m.Ref(5), (1, "a"), {"k": m.Ref(6)}, 7, "run"), "Take": m.Take((m.Ref(5),), "ann", "audit", True),
     "Relay": m.Relay((5, 6), "alice", (7, 8), True, "ann"), "Fetch": m.Fetch(5), "Forget": m.Forget((5, "x")),
     "Describe": m.Describe(m.Ref(5, ("data", "grad"))), "IsNone": m.IsNone(m.Ref("x")), "Search": m.Search(("#a", 5)),

@@ -37,7 +37,8 @@ class Put:
 class Command:
     """Run an op on stored objects and keep its result under an id that the client chose.
 
-    ``op`` is a name of the op table. ``result`` is ``None`` for ops that return nothing new (in-place).
+    ``op`` is a name of the op table. ``result`` is ``None`` for ops that return nothing new (in-place). What is to
+    be forgotten is forgotten first: pointers die at the rate at which commands make them.
     """
 
     op: str
@@ -45,6 +46,7 @@ class Command:
     kwargs: dict[str, Any]
     result: ObjectId | None
     grad_enabled: bool
+    forget: tuple[ObjectId, ...]
 
     def __init__(
         self,
@@ -53,6 +55,7 @@ class Command:
         kwargs: dict[str, Any] | None = None,
         result: ObjectId | None = None,
         grad_enabled: bool = True,
+        forget: tuple[ObjectId, ...] = (),
     ) -> None:
         # Written by hand because it is made for every remote op: the __init__ of a frozen dataclass takes
         # three times as long.
@@ -61,10 +64,11 @@ class Command:
         _SET_KWARGS(self, {} if kwargs is None else kwargs)
         _SET_RESULT(self, result)
         _SET_GRAD_ENABLED(self, grad_enabled)
+        _SET_FORGET(self, forget)
 
 
-_SET_OP, _SET_ARGS, _SET_KWARGS, _SET_RESULT, _SET_GRAD_ENABLED = (
-    vars(Command)[name].__set__ for name in ("op", "args", "kwargs", "result", "grad_enabled")
+_SET_OP, _SET_ARGS, _SET_KWARGS, _SET_RESULT, _SET_GRAD_ENABLED, _SET_FORGET = (
+    vars(Command)[name].__set__ for name in ("op", "args", "kwargs", "result", "grad_enabled", "forget")
 )
 
 

@@ -17,13 +17,17 @@ import msgpack
 import torch
 from msgpack import Packer
 
+from syft.core.messages import Command
 from syft.exceptions import DecodeError, SyftError, UnserializableError
 from syft.serde.compression import NO_COMPRESSION, Scheme, scheme_of
 from syft.serde.frame import join, lay_out, split
 from syft.serde.limits import DEFAULT_LIMITS, Limits
 from syft.serde.registry import REGISTRY, Entry, Registry
 from syft.serde.scan import scan
+from syft.serde.short_command import SHORT_COMMAND, decode_short, encode_short
 
+_BYTES = frozenset({bytes, bytearray, memoryview})
+_SHORT = bytes((SHORT_COMMAND,))
 _PACK_BUFFER = 1 << 12  # msgpack's own default of 256 KiB costs more than a small message
 
 
@@ -86,6 +90,8 @@ def encode(obj: Any, compression: int = NO_COMPRESSION) -> bytes:
         >>> decode(encode({"shape": (2, 3), "of": {4.5}}))
         {'shape': (2, 3), 'of': {4.5}}
     """
+    if compression == NO_COMPRESSION and type(obj) is Command and (short := encode_short(obj)) is not None:
+        return short
     return encode_with(obj, scheme_of(compression))
 
 
@@ -104,6 +110,8 @@ def encode_in_parts(obj: Any) -> list[bytes | memoryview]:
     Raises:
         UnserializableError: as `encode`.
     """
+    if type(obj) is Command and (short := encode_short(obj)) is not None:
+        return [short]
     return lay_out(*_taken_apart(obj, False))
 
 
@@ -210,6 +218,8 @@ def decode(data: bytes | bytearray | memoryview, context: Any = None, limits: Li
         DecodeError: the bytes are not a message within the limits.
         SyftError: what ``from_wire`` of a registered type answered, such as `ObjectNotFoundError`.
     """
+    if type(data) in _BYTES and data[:1] == _SHORT:
+        return decode_short(data)
     body, buffers = split(data, limits)
     entries = scan(body, limits)
     decoder = _Decoder(context, limits, buffers)

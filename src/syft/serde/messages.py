@@ -70,12 +70,13 @@ _message(
 _message(
     m.Command,
     "command",
-    lambda x: (x.op, list(x.args), x.kwargs, x.result, x.grad_enabled),
+    lambda x: (x.op, list(x.args), x.kwargs, x.result, x.grad_enabled, list(x.forget)),
     text,
     sequence,
     keywords,
     optional(object_id),
     flag,
+    _IDS,
 )
 _message(
     m.Call,

@@ -80,6 +80,8 @@ class Executor:
     # --- ops ----------------------------------------------------------------------------------------
 
     def _command(self, message: m.Command) -> Any:
+        if message.forget:
+            self.store.discard(message.forget)
         op = op_named(message.op)
         objects = self.store.objects
         args = []

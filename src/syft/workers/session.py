@@ -127,7 +127,10 @@ class Session(BaseWorker):
             if self.log_msgs:
                 self.msg_history.append(bytes(data))
             overdue = self._overdue() if asked else None
-            return self._answer(message, asked) if overdue is None else self._failure(overdue)
+            if overdue is None:
+                return self._answer(message, asked)
+            self._store.discard(getattr(message, "forget", ()))
+            return self._failure(overdue)
         except Exception as error:
             return self._failed(message, error, asked)
         except BaseException as error:  # an op may raise anything; a session survives it

@@ -251,7 +251,11 @@ class WebsocketClientWorker(AwaitableForms, BaseWorker):
         if self.watched:
             self._watch(message)
         if self._forgotten:
-            self._send_forgotten()
+            if kind is m.Command and not message.forget:
+                op, args, kwargs, result = message.op, message.args, message.kwargs, message.result
+                message = m.Command(op, args, kwargs, result, message.grad_enabled, self._take_forgotten())
+            else:
+                self._send_forgotten()
         parts = encode_in_parts(message)
         self.traffic.sent(kind.__name__, sum([len(p) for p in parts]))
         return parts
@@ -278,15 +282,19 @@ class WebsocketClientWorker(AwaitableForms, BaseWorker):
         """The last pointer to an object died: the worker is told with the next message. Never waits, never raises."""
         self._forgotten.append(id)
 
-    def _send_forgotten(self, *, wait: bool = True) -> None:
+    def _take_forgotten(self) -> tuple[m.ObjectId, ...]:
         ids = []
         while self._forgotten:
             try:
                 ids.append(self._forgotten.popleft())
             except IndexError:  # another thread was faster
                 break
+        return tuple(ids)
+
+    def _send_forgotten(self, *, wait: bool = True) -> None:
+        ids = self._take_forgotten()
         if ids:
-            parts = encode_in_parts(m.Forget(tuple(ids)))
+            parts = encode_in_parts(m.Forget(ids))
             self.traffic.sent("Forget", sum([len(p) for p in parts]))
             self._link.post(parts, wait=wait)
 
