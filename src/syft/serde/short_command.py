@@ -66,7 +66,7 @@ def encode_short(command: Command) -> bytes | None:
     return _FIRST + body if len(body) < _LONGEST else None
 
 
-def decode_short(data: bytes | memoryview) -> Command:
+def decode_short(data: bytes | bytearray | memoryview) -> Command:
     """The command that these bytes are the short form of.
 
     Raises:
