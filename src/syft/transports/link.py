@@ -1,8 +1,9 @@
 """`Link`: a client's connection to a worker, through any number of broken sockets.
 
 What is posted is sent by whoever waits next for an answer, or by the link's own thread a moment later, so that many
-small messages share a frame. The thread also reads, sends heartbeats, and when the connection breaks tries for a
-while to go on with the same session.
+small messages share a frame. Whoever waits for an answer reads it from the socket himself, as handing it over from
+thread to thread takes longer than the round trip; the link's thread reads when nobody does so. It also sends
+heartbeats, and when the connection breaks tries for a while to go on with the same session.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from syft.exceptions import ConnectionLost, DecodeError, LimitExceededError, RequestTimeoutError, SessionLost, SyftError
 from syft.transports import handshake
 from syft.transports.addresses import Address
+from syft.transports.answered import Answered
 from syft.transports.stream import REPLY, REQUEST, Buffer, Parcel, Stream
 from syft.transports.tokens import Token
 from syft.transports.wire import GOOD_BYE, Wire
@@ -25,6 +27,9 @@ from syft.transports.wire import GOOD_BYE, Wire
 _FLUSH_AT = 1 << 16
 _FIRST_WINDOW = 1 << 25
 _MOST_FRUITLESS = 20
+_GATHER = 0.001  # seconds for which small messages are gathered into a frame
+_READERS_TIME = 0.02  # seconds after a request in which the next one is expected, whose sender reads by himself
+_LOOK_AROUND = 0.25  # seconds between looks at whether the answer came another way
 _TELL_AT_ONCE = 1 << 16  # an answer this long is acknowledged at once: the worker keeps it until then
 
 
@@ -51,40 +56,6 @@ class Settings:
     max_parcel: int = 1 << 30
 
 
-class Answered:
-    """Where the answer to one request arrives.
-
-    Args:
-        done: called with this, by the link's thread, when it is there.
-    """
-
-    __slots__ = ("_done", "_lock", "error", "value")
-
-    def __init__(self, done: Callable[[Answered], None] | None = None) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-        self._done = done
-        self.value: Buffer | None = None
-        self.error: Exception | None = None
-
-    def settle(self, value: Buffer | None, error: Exception | None = None) -> None:
-        """Say what it is; once."""
-        self.value, self.error = value, error
-        self._lock.release()
-        if self._done is not None:
-            self._done(self)
-
-    def wait(self, timeout: float | None) -> bool:
-        """Whether it came within so many seconds."""
-        return self._lock.acquire(timeout=-1 if timeout is None else timeout)
-
-    def result(self) -> Buffer:
-        """The answer; raises what there was instead of one."""
-        if self.error is not None:
-            raise self.error
-        return b"" if self.value is None else self.value
-
-
 class Link:
     """A session with a worker.
 
@@ -99,6 +70,9 @@ class Link:
         self._waiting: dict[int, Answered] = {}
         self._posted = 0  # bytes since the last flush
         self._sending = threading.Lock()  # held while frames are taken from the stream and sent, in order
+        self._reading = threading.Lock()  # held by whoever reads from the wire
+        self._read_at = 0.0  # when a request was last answered to its own thread
+        self._read_error: Exception | None = None
         self._wire: Wire | None = None
         self._stream: Stream | None = None
         self._failure: ConnectionLost | None = None
@@ -219,8 +193,10 @@ class Link:
             ConnectionLost: the connection is broken.
             RequestTimeoutError: there was no answer in time.
         """
+        deadline = None if timeout is None else time.monotonic() + timeout
         number, answered = self.begin(parts)
-        if not answered.wait(timeout):
+        self._read_until(answered, deadline)
+        if not answered.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
             with self._lock:
                 self._waiting.pop(number, None)
             raise RequestTimeoutError(
@@ -243,7 +219,31 @@ class Link:
         if self._failure is not None:  # broken in between: nobody would settle it
             self._settle(number, None, self._failure)
         self._flush()
+        if done is not None:
+            self._wake()  # the thread is to read
         return number, answered
+
+    def _read_until(self, answered: Answered, deadline: float | None) -> None:
+        """Read until this answer is there, unless another thread reads or the connection breaks."""
+        if not self._reading.acquire(blocking=False):
+            return
+        wire = self._wire
+        try:
+            while wire is not None and not answered.settled:
+                wait = _LOOK_AROUND if deadline is None else min(_LOOK_AROUND, deadline - time.monotonic())
+                if wait <= 0.0:
+                    break
+                for data in wire.receive(wait):
+                    self._take_in(data)
+        except (SyftError, OSError) as error:
+            self._read_error = error
+            if wire is not None:
+                wire.abort(str(error))
+        finally:
+            self._read_at = time.monotonic()
+            self._reading.release()
+            if self._waiting or self._read_error is not None:
+                self._wake()  # now the thread is to read, or to connect anew
 
     def _open_stream(self) -> Stream:
         self._check()
@@ -301,16 +301,10 @@ class Link:
         asked = time.monotonic()
         self._flush(wait=False)
         while self._failure is None:
-            frames = wire.receive(keepalive / 4, self._wake_read)
+            frames = self._receive(wire, keepalive / 4)
             if self._awake:
-                self._awake = False
-                try:
-                    os.read(self._wake_read, 64)
-                except BlockingIOError:
-                    pass
+                self._gather()
                 self._flush(wait=False)
-            for data in frames:
-                self._take_in(data)
             if not frames:
                 self._idle()
             now = time.monotonic()
@@ -322,6 +316,34 @@ class Link:
             if now - max(wire.heard, asked) >= keepalive / 2 or now - asked >= keepalive:
                 asked = now
                 wire.ping()
+
+    def _receive(self, wire: Wire, timeout: float) -> int:
+        """Read what arrives, if no other thread does; how many frames."""
+        if self._reading.locked() or (not self._waiting and time.monotonic() - self._read_at < _READERS_TIME):
+            wire.wait_for(self._wake_read, _READERS_TIME)
+        else:
+            wire.wait(timeout, self._wake_read)
+        if not self._reading.acquire(blocking=False):
+            return 1
+        try:
+            if self._read_error is not None:
+                raise self._read_error
+            frames = wire.receive(0)
+            for data in frames:
+                self._take_in(data)
+        finally:
+            self._reading.release()
+        return len(frames)
+
+    def _gather(self) -> None:
+        stream = self._stream
+        if stream is not None and stream.unsent and not self._waiting:
+            time.sleep(_GATHER)
+        self._awake = False
+        try:
+            os.read(self._wake_read, 64)
+        except BlockingIOError:
+            pass
 
     def _take_in(self, data: bytes) -> None:
         stream = self._stream
@@ -356,7 +378,9 @@ class Link:
         reason: Exception = error
         while time.monotonic() < deadline and self._failure is None:
             try:
-                self._open(deadline)
+                with self._reading:
+                    self._read_error = None
+                    self._open(deadline)
             except SessionLost as lost:
                 reason = lost
                 break

@@ -31,7 +31,7 @@ _READ = 1 << 18
 
 
 class Wire:
-    """An open connection. One thread may call `receive`; any may call `send` and `ping`.
+    """An open connection. One thread at a time may call `receive`; any may call `send` and `ping`.
 
     Args:
         address: of the worker.
@@ -142,12 +142,27 @@ class Wire:
 
     # --- in -----------------------------------------------------------------------------------------
 
-    def receive(self, timeout: float | None, also: int | None = None) -> list[bytes]:
+    def wait(self, timeout: float | None, also: int) -> None:
+        """Wait until something can be received.
+
+        Args:
+            timeout: seconds to wait at most.
+            also: a file descriptor whose readiness ends the wait, too.
+        """
+        if not self._frames and not self._pending():
+            self._ready(write=False, timeout=timeout, also=also)
+
+    def wait_for(self, other: int, timeout: float) -> None:
+        """Wait for a file descriptor alone, at most so many seconds."""
+        poll = select.poll()
+        poll.register(other, select.POLLIN)
+        poll.poll(int(timeout * 1000))
+
+    def receive(self, timeout: float | None) -> list[bytes]:
         """Wait for messages.
 
         Args:
             timeout: seconds to wait at most; None waits for as long as it takes.
-            also: a file descriptor whose readiness ends the wait, too.
 
         Returns:
             The binary messages that arrived; none when the time is up.
@@ -155,8 +170,8 @@ class Wire:
         Raises:
             ConnectionLost: the connection is broken.
         """
-        if not self._frames and not self._pending():
-            self._ready(write=False, timeout=timeout, also=also)
+        if timeout != 0 and not self._frames and not self._pending():
+            self._ready(write=False, timeout=timeout)
         self._read()
         self._write(wait=False)  # what the library answers by itself, such as pongs
         if self._deadline is not None and time.monotonic() > self._deadline:
