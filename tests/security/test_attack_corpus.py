@@ -271,12 +271,12 @@ class TestControlsOfNames:
 ODD: tuple[Any, ...] = (
     None, True, -1, 2**64 - 1, 1.5, float("nan"), "x", "", b"x", [], ["x", "x", "x"], {}, {"a": 1}, [[]], [[[[]]]],
     tagged("tuple"), tagged("ref", "x", []), tagged("ref", "x", ["data"]), tagged("slice", None, None, None),
-    tagged("stored", "x"), tagged("command", "torch.add", [], {}, None, True), tagged("tensor", "strided", "uint8", [1], 0, None),
+    tagged("stored", "x"), tagged("command", "torch.add", [], {}, None, True, []), tagged("tensor", "strided", "uint8", [1], 0, None),
     tagged("syft.pointer", tagged("tuple", "bob", "x", 5, tagged("tuple"), None, None)), tagged("ellipsis"),
 )  # fmt: skip
 GOOD: dict[str, list[Any]] = {
     "put": [[["y", 5]], None, False, False, False],
-    "command": ["torch.add", [tagged("ref", "x", []), 1], {}, "y", True],
+    "command": ["torch.add", [tagged("ref", "x", []), 1], {}, "y", True, []],
     "call": [tagged("ref", "x", []), [], {}, "y", "lower", True],
     "take": [[tagged("ref", "y", [])], None, "", True],
     "tag": ["x", None, None],
@@ -334,7 +334,7 @@ def test_control_the_messages_that_are_spoilt_here_are_right(stranger: Stranger,
     good = {
         **GOOD,
         "call": [tagged("ref", "t", []), ["t"], {}, "n", "count", True],
-        "command": ["torch.add", [tagged("ref", "x", []), 1], {}, "sum", True],
+        "command": ["torch.add", [tagged("ref", "x", []), 1], {}, "sum", True, []],
     }
     for tag, fields in good.items():  # in the order of the table: what is put there is taken from there
         assert not refused(stranger.send(frame(tagged(tag, *fields)))), tag

@@ -33,6 +33,7 @@ from syft.cli.worker_options import (
     LogLevelOption,
     MaxClientsOption,
     MaxMessageOption,
+    MaxPublishedOption,
     MaxResultOption,
     MaxStoredOption,
     PortOption,
@@ -92,6 +93,7 @@ def worker(
     max_message: MaxMessageOption = 1024,
     max_result: MaxResultOption = 1024,
     max_stored: MaxStoredOption = 4096,
+    max_published: MaxPublishedOption = 4096,
     max_clients: MaxClientsOption = 256,
     lease: LeaseOption = 60.0,
     keepalive: KeepaliveOption = 10.0,
@@ -119,6 +121,7 @@ def worker(
         message_bytes=max_message * _MIB,
         result_bytes=max_result * _MIB,
         stored_bytes=max_stored * _MIB,
+        published_bytes=max_published * _MIB,
         sessions=max_clients,
         lease=lease,
         keepalive=keepalive,
@@ -138,7 +141,7 @@ def worker(
         access=Access.of(search, run, take, publish),
         limits=limits,
         advertise=advertise,
-        dial=dial or "loopback",
+        dial=dial or None,
         dial_ca=dial_ca,
     )
     if store is not None:

@@ -77,7 +77,7 @@ DialOption = Annotated[
     typer.Option(
         metavar="HOST|loopback|any|none",
         help="Where clients may have it connect to.",
-        show_default="loopback",
+        show_default="loopback if it is there itself, else none",
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -104,6 +104,9 @@ PublishOption = Annotated[
 MaxMessageOption = Annotated[int, typer.Option(min=1, metavar="MIB", rich_help_panel=_LIMITS)]
 MaxResultOption = Annotated[int, typer.Option(min=1, metavar="MIB", rich_help_panel=_LIMITS)]
 MaxStoredOption = Annotated[int, typer.Option(min=1, metavar="MIB", help="Of one client.", rich_help_panel=_LIMITS)]
+MaxPublishedOption = Annotated[
+    int, typer.Option(min=1, metavar="MIB", help="What all leave for others.", rich_help_panel=_LIMITS)
+]
 MaxClientsOption = Annotated[int, typer.Option(min=1, rich_help_panel=_LIMITS)]
 LeaseOption = Annotated[
     float,

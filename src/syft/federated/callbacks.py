@@ -31,6 +31,27 @@ class BatchReport:
     loss: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkReport:
+    """How far a worker is with its part of a round, for workers that train by themselves.
+
+    Args:
+        round: the round's number, from 1.
+        client: the worker's name.
+        stage: ``connect``, ``send``, ``train`` or ``fetch``.
+        steps: batches that it has trained on.
+        total: batches that it will train on; 0 as long as that is not known.
+        loss: of its last batch; NaN before the first.
+    """
+
+    round: int
+    client: str
+    stage: str
+    steps: int
+    total: int
+    loss: float
+
+
 class Callback:
     """Base of all callbacks: write the methods you need, the others do nothing."""
 
@@ -55,6 +76,30 @@ class Callback:
         Args:
             round: the round's number, from 1.
             update: the model and the figures of its training; read it, but do not keep it.
+        """
+
+    def on_work(self, report: WorkReport) -> None:
+        """A worker that trains by itself has come further.
+
+        Args:
+            report: how far.
+        """
+
+    def on_client_lost(self, round: int, client: str, error: Exception) -> None:
+        """A worker is left out of a round.
+
+        Args:
+            round: the round's number, from 1.
+            client: its name.
+            error: why.
+        """
+
+    def on_client_back(self, round: int, client: str) -> None:
+        """A worker that was left out before has taken part again.
+
+        Args:
+            round: the round's number, from 1.
+            client: its name.
         """
 
     def on_round_end(self, record: RoundRecord, model: nn.Module) -> None:

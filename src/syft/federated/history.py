@@ -41,12 +41,14 @@ class RoundRecord:
         seconds: wall time, evaluation included.
         clients: the clients that took part, by name.
         metrics: what the evaluation of the global model gave.
+        lost: the clients that were left out, by name, and why.
     """
 
     round: int
     seconds: float
     clients: Mapping[str, ClientRecord]
     metrics: Mapping[str, float] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def train_loss(self) -> float:
@@ -203,4 +205,5 @@ def _round_from(entry: Mapping[str, Any]) -> RoundRecord:
         for name, client in entry["clients"].items()
     }
     metrics = {key: _number(value) for key, value in entry["metrics"].items()}
-    return RoundRecord(int(entry["round"]), _number(entry["seconds"]), clients, metrics)
+    lost = {str(name): str(reason) for name, reason in entry.get("lost", {}).items()}
+    return RoundRecord(int(entry["round"]), _number(entry["seconds"]), clients, metrics, lost)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from syft.federated.client import Client
 from syft.federated.evaluation import evaluating
 from syft.federated.history import ClientRecord, History, RoundRecord
 from syft.federated.local_training import LocalCopy, LocalTraining, LossFunction, OptimizerFactory, detached
+from syft.federated.soundness import check_finite, drifts_from
 from syft.federated.strategies import ClientUpdate, FedAvg, Strategy
 
 Evaluator = Callable[[nn.Module], Mapping[str, float]]
@@ -209,7 +209,7 @@ class FederatedTrainer:
             update, metrics[name] = self._train(number, name, before, callbacks)
             updates.append(update)
         after = self.strategy.aggregate(before, updates)
-        drifts = self._drifts(after, updates)
+        drifts = drifts_from(self.model, after, updates)
         self.model.load_state_dict(after)
         self._warn_of_drift(number, drifts)
         measured = self._measure(self.model)
@@ -236,7 +236,7 @@ class FederatedTrainer:
         except Exception as error:
             error.add_note(f"while training client {name!r} in round {number}")
             raise
-        _check_finite(number, before, update)
+        check_finite(number, before, update)
         if self._local.keep_optimizer or not self.redistribute:
             self._kept[name] = local
         for callback in callbacks:
@@ -248,15 +248,6 @@ class FederatedTrainer:
             return {}
         with evaluating(model):
             return {name: float(value) for name, value in self._evaluate(model).items()}
-
-    def _drifts(self, average: StateDict, updates: Iterable[ClientUpdate]) -> dict[str, float]:
-        names = [name for name, parameter in self.model.named_parameters() if parameter.is_floating_point()]
-        length = _norm(average[name] for name in names)
-        return {
-            update.name: _norm(update.state[name].to(average[name].device) - average[name] for name in names)
-            / (length or 1.0)
-            for update in updates
-        }
 
     def _warn_of_drift(self, number: int, drifts: Mapping[str, float]) -> None:
         name = max(drifts, key=lambda client: drifts[client])
@@ -291,21 +282,6 @@ def _check_settings(
         raise FederatedError(f"loss_interval is {loss_interval}; it must be 0 or more.")
 
 
-def _check_finite(number: int, before: StateDict, update: ClientUpdate) -> None:
-    for name, value in update.state.items():
-        start = before.get(name)
-        if start is None or not value.is_floating_point() or value.shape != start.shape:
-            continue  # the average refuses states that do not fit together
-        # Infinite entries that were so from the start, as in attention masks, are no harm.
-        bad = int((~value.isfinite() & start.to(value.device).isfinite()).sum())
-        if bad:
-            raise FederatedError(
-                f"client {update.name!r} sent back {bad} NaN or infinite values in {name!r} in round {number}. "
-                "Its update is refused and the global model is as before the round; lower the learning rate, clip "
-                "gradients, or look at its data."
-            )
-
-
 def _client_record(update: ClientUpdate, drift: float, metrics: Mapping[str, float]) -> ClientRecord:
     figures = update.metrics
     return ClientRecord(
@@ -319,7 +295,3 @@ def _report(
     report = BatchReport(round, name, epoch, batch, samples, loss)
     for callback in callbacks:
         callback.on_batch(report)
-
-
-def _norm(tensors: Iterable[torch.Tensor]) -> float:
-    return math.sqrt(sum(float(tensor.double().square().sum()) for tensor in tensors))

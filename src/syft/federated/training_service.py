@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,23 +11,49 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from syft.exceptions import FederatedError, UsageError
+from syft.exceptions import CommandNotPermittedError, FederatedError, LimitExceededError, UsageError
 from syft.federated.train_config import TrainConfig
 from syft.plans.optimizers import OPTIMIZERS, stock_optimizer
 from syft.plans.plan import Plan
 from syft.tensors.object_wrapper import ObjectWrapper
+from syft.workers.access import permits
 from syft.workers.services import SERVICES
 
 Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+_MOST_BINS = 10_000
 
 
 @dataclass
 class Progress:
-    """How far a training is: the key of its data, the steps done, and the losses of the last ones."""
+    """How far a training is.
+
+    Attributes:
+        dataset: the key of its data.
+        config: the id of its `TrainConfig`; None before the first training.
+        total: how many steps there will be; 0 where that cannot be said.
+        steps: the steps done.
+        samples: different samples trained on.
+        seen: samples trained on, each time counted.
+        loss_sum: the sum of the losses of these.
+        losses: the losses of the last steps.
+    """
 
     dataset: str = ""
+    config: Any = None
+    total: int = 0
     steps: int = 0
+    samples: int = 0
+    seen: int = 0
+    loss_sum: float = 0.0
     losses: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+
+    def add(self, loss: float, samples: int, *, first_pass: bool) -> None:
+        """Count a step."""
+        self.samples += samples if first_pass else 0
+        self.seen += samples
+        self.loss_sum += loss * samples
+        self.losses.append(loss)
+        self.steps += 1
 
 
 class TrainingService:
@@ -40,7 +67,7 @@ class TrainingService:
         config: what was sent last.
     """
 
-    remote_methods = frozenset({"configure", "fit", "evaluate"})
+    remote_methods = frozenset({"configure", "fit", "evaluate", "report", "stop"})
 
     def __init__(self, worker: Any) -> None:
         self.worker = worker
@@ -49,6 +76,7 @@ class TrainingService:
         self.config: TrainConfig | None = None
         self._optimizer: torch.optim.Optimizer | None = None
         self.progress = Progress()
+        self._stopped: Any = None
 
     def add_dataset(self, dataset: Any, key: str) -> None:
         """Let clients train on a data set under a key.
@@ -82,28 +110,56 @@ class TrainingService:
 
         Raises:
             UsageError: there is no config, no such data set, or no such optimizer.
+            CommandNotPermittedError: the owner of the worker lets this client not compute with it.
             ObjectNotFoundError: the model was fetched.
-            FederatedError: there was no batch.
+            FederatedError: there was no batch, or the training was stopped.
         """
         config, dataset = self._prepared(dataset_key)
         if config.optimizer not in OPTIMIZERS:
             raise UsageError(f"Unknown optimizer: {config.optimizer}")
         step = self._step(config)
-        loss, steps = None, 0
-        self.progress = Progress(dataset_key)
-        for _ in range(config.epochs):
+        loss = None
+        progress = self.progress = Progress(dataset_key, config.id, _steps(config, dataset))
+        for epoch in range(config.epochs):
             for data, target in self._batches(config, dataset, device):
-                if 0 <= config.max_nr_batches <= steps:
+                if 0 <= config.max_nr_batches <= progress.steps:
                     break
-                loss, steps = step(data, target), steps + 1
-                self.progress.losses.append(float(loss.detach()))
-                self.progress.steps = steps
+                if self._stopped == config.id:
+                    raise FederatedError(f"the training was stopped after {progress.steps} steps, as it was asked to.")
+                loss = step(data, target)
+                progress.add(float(loss.detach()), len(target), first_pass=epoch == 0)
         if loss is None:
             raise FederatedError(
                 f"nothing was trained: {len(dataset)} samples, {config.epochs} epochs, "
                 f"max_nr_batches {config.max_nr_batches}."
             )
         return loss.detach()
+
+    def report(self) -> dict[str, Any]:
+        """How far the training is that runs or ran last, as plain numbers; answered while it runs if asked aside.
+
+        Returns:
+            ``dataset``, ``config`` (its id), ``total``, ``steps``, ``samples``, ``loss`` of the last batch and
+            ``train_loss``, the mean of a sample; both NaN before the first batch.
+        """
+        now = self.progress
+        return {
+            "dataset": now.dataset,
+            "config": now.config,
+            "total": now.total,
+            "steps": now.steps,
+            "samples": now.samples,
+            "loss": now.losses[-1] if now.losses else math.nan,
+            "train_loss": now.loss_sum / now.seen if now.seen else math.nan,
+        }
+
+    def stop(self, config: Any) -> None:
+        """Have a training that runs, or is yet to begin, end with an error before its next batch.
+
+        Args:
+            config: the id of its `TrainConfig`; no other training is stopped.
+        """
+        self._stopped = config
 
     def evaluate(
         self,
@@ -130,6 +186,8 @@ class TrainingService:
 
         Raises:
             UsageError: there is no config or no such data set.
+            CommandNotPermittedError: the owner of the worker lets this client not compute with it.
+            LimitExceededError: the histograms would have more than 10,000 classes.
             ObjectNotFoundError: the model was fetched.
         """
         config, dataset = self._prepared(dataset_key)
@@ -150,6 +208,10 @@ class TrainingService:
             report["nr_predictions"] = len(targets)
         if return_histograms:
             bins = nr_bins if nr_bins > 0 else int(max(predictions.max(), targets.max())) + 1
+            if bins > _MOST_BINS:
+                raise LimitExceededError(
+                    f"a histogram counts at most {_MOST_BINS} classes, not {bins}; say with nr_bins how many there are"
+                )
             report["histogram_predictions"] = _histogram(predictions, bins)
             report["histogram_target"] = _histogram(targets, bins)
         return report
@@ -157,9 +219,20 @@ class TrainingService:
     def _prepared(self, dataset_key: str) -> tuple[TrainConfig, Any]:
         if self.config is None:
             raise UsageError("Operation needs TrainConfig object to be set.")
-        if dataset_key not in self.datasets:
+        access, identity = self._rules()
+        if dataset_key not in self.datasets or not (access is None or permits(access.search, identity)):
             raise UsageError(f"Dataset {dataset_key} unknown.")
+        if access is not None and not permits(access.run, identity):
+            raise CommandNotPermittedError(
+                f"the owner of worker {self.worker.id!r} does not let {identity.user or 'strangers'} train or evaluate "
+                f"on data set {dataset_key!r}; ask the owner for the right to run"
+            )
         return self.config, self.datasets[dataset_key]
+
+    def _rules(self) -> tuple[Any, Any]:
+        """The owner's rules and who the client is, where there are such."""
+        home = getattr(self.worker, "home", None)
+        return getattr(home, "access", None), getattr(self.worker, "identity", None)
 
     def _batches(
         self, config: TrainConfig, dataset: Any, device: str, shuffle: bool | None = None
@@ -207,6 +280,14 @@ class TrainingService:
             return output, loss_fn(target=target, pred=output)
 
         return run
+
+
+def _steps(config: TrainConfig, dataset: Any) -> int:
+    try:
+        steps = config.epochs * math.ceil(len(dataset) / config.batch_size)
+    except TypeError:  # a stream of samples
+        return max(config.max_nr_batches, 0)
+    return min(steps, config.max_nr_batches) if config.max_nr_batches >= 0 else steps
 
 
 def _script(model: Any) -> Any:

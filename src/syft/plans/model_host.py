@@ -13,6 +13,8 @@ from syft.plans.plan import Plan
 from syft.tensors.object_wrapper import ObjectWrapper
 from syft.workers.services import SERVICES
 
+_KIND = "model"
+
 
 @dataclass(frozen=True, slots=True)
 class Hosted:
@@ -85,6 +87,9 @@ class ModelHost:
             raise ModelPermissionError(f"model {model_id!r} was hosted by somebody else; choose another name.")
         version = versions[-1].version + 1 if versions else 1
         allowed = None if users is None else frozenset(users)
+        charge = getattr(self.worker, "charge", None)  # a client of a served worker may leave only so much there
+        if charge is not None:
+            charge((_KIND, model_id, version), (model, model_id, allowed))
         hosted = Hosted(version, model, bool(allow_download), bool(allow_remote_inference), allowed, user)
         self._models[model_id] = [*versions, hosted]
         return version
@@ -116,6 +121,10 @@ class ModelHost:
         if any(hosted.host not in (None, user) for hosted in versions):
             raise ModelPermissionError(f"model {model_id!r} was hosted by somebody else, who alone may delete it.")
         rest = [hosted for hosted in self._models[model_id] if hosted not in versions]
+        release = getattr(self.worker, "release", None)
+        if release is not None:
+            for hosted in versions:
+                release((_KIND, model_id, hosted.version))
         if rest:
             self._models[model_id] = rest
         else:

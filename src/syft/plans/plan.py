@@ -304,6 +304,18 @@ class Plan:
         tensors = [_copied(tensor) for tensor in self.state]
         return Plan.restored(self.recording, tensors, owner=self.owner, tags=self.tags, description=self.description)
 
+    def lent(self, borrower: Any, like: Callable[[torch.Tensor], torch.Tensor]) -> Plan:
+        """This plan for one client of a worker: nothing that the client does with it changes the original.
+
+        Args:
+            borrower: the worker that it belongs to then.
+            like: makes the client's tensor of one of the state.
+        """
+        recording, tensors = self.recording, [like(tensor) for tensor in self.state]
+        return Plan.restored(
+            recording, tensors, id=self.id, owner=borrower, tags=self.tags, description=self.description
+        )
+
     def tag(self, *tags: Any) -> Plan:
         """Add tags; returns the plan. They travel with the next ``send``."""
         self.tags = (self.tags or set()) | set(tags)

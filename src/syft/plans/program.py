@@ -15,7 +15,8 @@ from syft.plans.dimensions import COMPARISONS, Arithmetic, Condition, Size, eval
 from syft.plans.optimizers import stock_optimizer
 from syft.plans.recording import Expect, Optimize, Recording, Step, made_by, refs_in
 from syft.tensors.private_ops import may_speak_of_values, without_values
-from syft.workers.policy import GUARDED, Policy
+from syft.workers.policy import GUARDED, RUN_LIMITS, Policy
+from syft.workers.result_limits import check_kept, nbytes_held, nbytes_of, run_within
 
 Environment = list[Any]
 Optimizers = dict[int, Any] | Callable[[Any, Any], None]
@@ -45,6 +46,7 @@ class Program:
             self._template[slot] = value
         dying = _last_uses(recording)
         plain = True
+        self._ops: list[Any] = [op_named(i.op) if type(i) is Step else None for i in recording.instructions]
         self._code: list[tuple[Any, Any, Any, Any, tuple[int, ...]]] = []
         for number, instruction in enumerate(recording.instructions):
             dead = dying.get(number, ())
@@ -77,6 +79,9 @@ class Program:
         for slot in self._graded:
             if env[slot].grad is None:
                 env[slot].grad = torch.zeros_like(env[slot])
+        limits = RUN_LIMITS.get()
+        if limits is not None and limits.result_bytes is not None:
+            return self._run_within(limits.result_bytes, limits.total_bytes, env, optimizers)
         number = 0
         try:
             if self._modes is None:
@@ -99,6 +104,28 @@ class Program:
                             env[out] = fn(*pick(env), **(kwargs or {}))
                     for slot in dead:
                         env[slot] = None
+            return _resolve(self.recording.output, env)
+        except Exception as error:
+            raise self._explained(error, number, env) from None
+
+    def _run_within(self, result_bytes: int, total_bytes: int, env: Environment, optimizers: Optimizers | None) -> Any:
+        """Run it for somebody who may not use all memory: what each step makes is worked out before it runs."""
+        outer, made, number = torch.is_grad_enabled(), 0, 0
+        before = nbytes_held(env)
+        try:
+            for number, (fn, pick, kwargs, out, dead) in enumerate(self._code):
+                with torch.set_grad_enabled(outer and (self._modes is None or self._modes[number])):
+                    if fn is None:
+                        pick(env, optimizers)
+                        made += sum(nbytes_of(env[slot]) for slot in made_by(self.recording.instructions[number]))
+                    else:
+                        env[out] = run_within(self._ops[number], pick(env), kwargs or {}, result_bytes)
+                        made += nbytes_of(env[out])
+                for slot in dead:
+                    env[slot] = None
+                if made > total_bytes:  # if all of it was still there, it would be too much
+                    made = nbytes_held(env) - before
+                    check_kept(made, total_bytes)
             return _resolve(self.recording.output, env)
         except Exception as error:
             raise self._explained(error, number, env) from None
@@ -165,7 +192,12 @@ def _careful(op: Op, step: Step) -> Callable[[Environment, Any], None]:
         args, kwargs = _resolve(step.args, env), _resolve(step.kwargs, env)
         if guarded:
             _POLICY.check(op, list(args), kwargs)
-        _assign(step.result, op.fn(*args, **kwargs), env)
+        limits = RUN_LIMITS.get()
+        if limits is None or limits.result_bytes is None:
+            out = op.fn(*args, **kwargs)
+        else:
+            out = run_within(op, args, kwargs, limits.result_bytes)
+        _assign(step.result, out, env)
 
     return run
 

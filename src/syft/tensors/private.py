@@ -86,7 +86,7 @@ class PrivateTensor(ChainTensor):
             GetNotPermittedError: the op would give out a value, write it into a public tensor, or send it away.
         """
         private = all_of(cls, args, kwargs)
-        if op.key in _METADATA and len(args) == len(private) and not kwargs:
+        if op.key in METADATA and len(args) == len(private) and not kwargs:
             return apply(op, strip(cls, args), {})
         target = target_of(cls, op, args, kwargs)
         there = [is_elsewhere(link) for link in all_of(SyftTensor, args, kwargs)]
@@ -188,11 +188,12 @@ def _guard(private: list[PrivateTensor], op: Op, out: Any, failure: str | None) 
     return covered
 
 
-_METADATA = frozenset(
+METADATA = frozenset(
     "shape size dim ndim numel __len__ dtype device layout requires_grad is_leaf is_complex is_floating_point "
     "is_signed element_size itemsize nbytes stride is_contiguous is_cuda is_cpu is_sparse is_quantized "
     "type retains_grad".split()
 )
+"""Keys of the ops that say how a tensor is made, and nothing of its values."""
 
 
 def private_tensor(

@@ -76,6 +76,7 @@ class Link:
         self._wire: Wire | None = None
         self._stream: Stream | None = None
         self._failure: ConnectionLost | None = None
+        self._ends = False  # whether the session was given up with the connection
         self.welcome: handshake.Welcome | None = None
         self.worker = ""
         self._wake_read, self._wake_write = os.pipe()
@@ -388,6 +389,8 @@ class Link:
                 reason = failed
                 time.sleep(0.05)
             else:
+                if self._failure is not None:  # closed while the connection was made anew
+                    self._hang_up()
                 return
         if self._failure is None:
             self._give_up(reason)
@@ -404,17 +407,20 @@ class Link:
 
     def _fail(self, failure: ConnectionLost, end: bool = False) -> None:
         with self._lock:
-            self._failure = failure
+            self._failure, self._ends = failure, end
             waiting, self._waiting = self._waiting, {}
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close(GOOD_BYE if end else 1000)
+        self._hang_up()
         stream, self._stream = self._stream, None
         if stream is not None:
             # Whoever is told that it is lost may do it again; it must not be sent on later, too.
             stream.close(str(failure))
         for answered in waiting.values():
             answered.settle(None, type(failure)(str(failure)))
+
+    def _hang_up(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close(GOOD_BYE if self._ends else 1000)
 
     def close(self, *, end: bool = False) -> None:
         """Close the connection. The worker keeps the session for the time of its lease, unless it is to ``end``."""

@@ -6,6 +6,7 @@ over to another thread, and one thread reads.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import ssl
@@ -173,7 +174,8 @@ class Wire:
         if timeout != 0 and not self._frames and not self._pending():
             self._ready(write=False, timeout=timeout)
         self._read()
-        self._write(wait=False)  # what the library answers by itself, such as pongs
+        with contextlib.suppress(ConnectionLost):  # what came before the end is given out first
+            self._write(wait=False)  # what the library answers by itself, such as pongs
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise ConnectionLost(f"{self.address.url} took the connection and does not answer")
         frames = list(self._frames)

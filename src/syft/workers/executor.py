@@ -10,7 +10,7 @@ import torch
 from syft.core import messages as m
 from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
-from syft.core.ops import Returns, op_named
+from syft.core.ops import Op, Returns, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
 from syft.tensors.base import is_wrapper, link_of, unwrap
 from syft.tensors.object_pointer import ObjectPointer
@@ -20,7 +20,7 @@ from syft.tensors.pointer import PointerTensor
 from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.tensors.verbs import description_of, own
 from syft.workers.policy import GUARDED, Policy
-from syft.workers.result_limits import check_result, check_stored
+from syft.workers.result_limits import check_result, check_stored, check_text
 from syft.workers.services import PREFIX
 from syft.workers.store import ObjectStore
 
@@ -106,6 +106,8 @@ class Executor:
                 raise without_values(op, args, kwargs) from None
             raise
         if message.result is None:
+            if not known:
+                self._grown(message)
             return None
         if message.result in objects:
             raise CommandNotPermittedError(f"there is an object {message.result} already; results get ids of their own")
@@ -114,7 +116,14 @@ class Executor:
         if isinstance(out, torch.Tensor):
             objects[message.result] = out
             return None if op.returns is _TENSOR else m.Stored(message.result)
-        return self._keep(out, message.result)
+        return self._answered(op, self._keep(out, message.result), message)
+
+    def _answered(self, op: Op, reply: Any, message: m.Command) -> Any:
+        """What an op that gives other things than a tensor is answered with."""
+        return reply
+
+    def _grown(self, message: m.Command | m.Call) -> None:
+        """Operands of the message may be larger than before."""
 
     def _keep(self, out: Any, result: m.ObjectId | None) -> Any:
         """Keep the tensors of a result and say where they are; plain values answer for themselves."""
@@ -169,6 +178,8 @@ class Executor:
             )
         method = _bound_method(target, offered, message.method)
         args, kwargs = self._value(message.args), self._value(message.kwargs)
+        if self.policy.result_bytes is not None and isinstance(target, str):
+            check_text(message.method, target, args, kwargs, self.policy.result_bytes)
         if torch.is_grad_enabled() is message.grad_enabled:
             out = method(*args, **kwargs)
         else:
@@ -197,7 +208,7 @@ class Executor:
         self.store.discard([key for key, held in self.store.objects.items() if id(unwrap(held)) in home])
 
     def _take(self, message: m.Take) -> list[Any]:
-        objects = [self.store.get(ref.id) for ref in message.refs]
+        objects = [self._given(ref.id, message) for ref in message.refs]
         for obj in objects:
             if type(obj) is not torch.Tensor and not may_see(obj, message.user):
                 raise GetNotPermittedError(
@@ -209,6 +220,10 @@ class Executor:
                 _let_go(obj)
             self.store.discard([ref.id for ref in message.refs])
         return objects if self.policy.device is None else [self.policy.give_out(obj) for obj in objects]
+
+    def _given(self, id: m.ObjectId, message: m.Take) -> Any:
+        """The object of that id as it leaves."""
+        return self.store.get(id)
 
     def _forget(self, message: m.Forget) -> None:
         self.store.discard(message.ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import Any
 
@@ -25,6 +26,11 @@ KINDS: dict[str, type[Exception]] = {
 }
 
 
+_LONGEST, _LONGEST_ID = 10_000, 256
+_PACKAGES = frozenset({"syft", "torch", "numpy", "websockets", "msgpack"})
+_PATH = re.compile(r'File "(?P<path>[^"\n]*)"')
+
+
 def to_failure(error: Exception, op: str) -> Failure:
     """Describe an error for the wire.
 
@@ -38,9 +44,29 @@ def to_failure(error: Exception, op: str) -> Failure:
     kind = next((c.__name__ for c in type(error).__mro__ if KINDS.get(c.__name__) is c), "RemoteError")
     details: tuple[Any, ...] = ()
     if isinstance(error, ObjectNotFoundError):
-        details = (error.obj_id, str(getattr(error.worker, "id", error.worker)))
-    text = "".join(traceback.format_exception(error))
-    return Failure(kind, str(error), op, text, details)
+        id = error.obj_id
+        details = (cut(id, _LONGEST_ID) if isinstance(id, str) else id, str(getattr(error.worker, "id", error.worker)))
+    return Failure(kind, cut(str(error), _LONGEST), op, cut(_frames(error), _LONGEST), details)
+
+
+def cut(text: str, length: int) -> str:
+    """The text, without its middle if it is longer."""
+    if len(text) <= length:
+        return text
+    half = (length - 3) // 2
+    return f"{text[:half]} … {text[-half:]}"
+
+
+def _frames(error: BaseException) -> str:
+    """The traceback, with files named from their package on: where things lie on a worker is its owner's business."""
+    lines = traceback.TracebackException.from_exception(error).format()
+    return "".join([_PATH.sub(_inside, line) for line in lines])
+
+
+def _inside(found: re.Match[str]) -> str:
+    parts = re.split(r"[\\/]", found["path"])
+    package = next((place for place in range(len(parts) - 1, -1, -1) if parts[place] in _PACKAGES), None)
+    return f'File "{"/".join(parts[package:]) if package is not None else parts[-1]}"'
 
 
 def to_error(failure: Failure, worker: Any) -> Exception:

@@ -15,6 +15,8 @@ class WorkerLimits:
         message_bytes: the longest message, in either direction.
         result_bytes: the largest result of one op.
         stored_bytes: what the objects of one session may take together.
+        published_bytes: what all that clients have left there for others may take; of one client at most
+            ``stored_bytes``.
         sessions: clients at a time, those within their lease included.
         lease: seconds for which a session outlives its connection.
         keepalive: seconds; a peer that is silent for twice as long is given up.
@@ -25,6 +27,7 @@ class WorkerLimits:
     message_bytes: int = 1 << 30
     result_bytes: int = 1 << 30
     stored_bytes: int = 4 << 30
+    published_bytes: int = 4 << 30
     sessions: int = 256
     lease: float = 60.0
     keepalive: float = 10.0

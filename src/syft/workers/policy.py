@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,23 @@ from syft.tensors.base import is_wrapper
 
 GUARDED = frozenset({"set_", "data.set", "grad.set", "real.set", "imag.set"})
 """Keys of the ops whose arguments a policy looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What a plan may take while it runs for a client.
+
+    Attributes:
+        result_bytes: the largest result of one step; None for no limit.
+        total_bytes: what all that is kept between two steps may take.
+    """
+
+    result_bytes: int | None
+    total_bytes: int
+
+
+RUN_LIMITS: ContextVar[RunLimits | None] = ContextVar("run_limits", default=None)
+"""Set while a worker deals with a call of a client that has limits."""
 
 
 @dataclass(frozen=True, slots=True)

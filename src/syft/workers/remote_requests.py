@@ -7,6 +7,7 @@ from typing import Any
 
 from syft.core import messages as m
 from syft.exceptions import UsageError
+from syft.workers.approvals import NOTHING, described
 
 
 class RemoteRequests:
@@ -36,15 +37,18 @@ class RemoteRequests:
         raise UsageError(f"there is no request #{number} on worker {self._worker.id!r}")
 
     def __repr__(self) -> str:
-        return "\n".join(map(repr, self)) or "no requests"
+        return "\n".join(map(repr, self)) or NOTHING
 
 
 class RemoteRequest:
     """One request on a worker elsewhere; see `syft.workers.approvals.ValueRequest`."""
 
-    def __init__(self, worker: Any, number: int, object: m.ObjectId, user: Any, reason: str, state: str) -> None:
+    def __init__(
+        self, worker: Any, number: int, object: m.ObjectId, user: Any, reason: str, state: str, source: str = ""
+    ) -> None:
         self._worker = worker
         self.number, self.object, self.user, self.reason, self.state = number, object, user, reason, state
+        self.source = source
 
     def accept(self) -> None:
         """Let this user have the value."""
@@ -55,5 +59,4 @@ class RemoteRequest:
         self._worker.ask("session", "decide", self.number, False)
 
     def __repr__(self) -> str:
-        why = f", because: {self.reason}" if self.reason else ""
-        return f"#{self.number} {self.state}: {self.user!r} asks for object {self.object}{why}"
+        return described(self.number, self.object, self.user, self.reason, self.source, self.state)

@@ -20,11 +20,22 @@ import torch
 
 from syft.core.ops import Op, Returns
 from syft.exceptions import LimitExceededError
+from syft.tensors.text_sizes import longest
 from syft.workers.meta_runs import FACTORIES, prepare, run_on_meta
-from syft.workers.tensor_sizes import CONTAINERS, PLAIN, broadcast_numel, expanded, nbytes_of, tensors_in
+from syft.workers.tensor_sizes import (
+    CONTAINERS,
+    PLAIN,
+    broadcast_numel,
+    expanded,
+    nbytes_of,
+    tensors_in,
+    uncovered,
+)
 from syft.workers.valued_sizes import size_by_value
 
-__all__ = ["check_result", "check_stored", "nbytes_of", "prepare"]
+__all__ = [
+    "check_kept", "check_result", "check_stored", "check_text", "nbytes_held", "nbytes_of", "prepare", "run_within",
+]  # fmt: skip
 
 _SCALARS = frozenset({int, float, bool, complex, type(None), str, torch.dtype, torch.device, slice, type(Ellipsis)})
 _WIDEST = 5  # 2**5 bytes: two results of complex128 for each element
@@ -77,6 +88,9 @@ _TAME = _LARGEST | _BROADCAST | _PRODUCT | _CONTRACTION.keys()
 
 _JOINING = frozenset(("cat", "stack", "hstack", "vstack", "dstack", "column_stack"))
 
+# In-place ops after which a tensor has the memory of another.
+_GIVEN = frozenset(("set_", "data.set", "grad.set"))
+
 # In-place ops that change how a tensor is looked at, not what is in it.
 _VIEWS_IN_PLACE = frozenset(("detach_", "requires_grad_", "squeeze_", "t_", "transpose_", "unsqueeze_"))
 
@@ -84,8 +98,8 @@ _VIEWS_IN_PLACE = frozenset(("detach_", "requires_grad_", "squeeze_", "t_", "tra
 def check_result(op: Op, args: Iterable[Any], kwargs: Mapping[str, Any], limit_bytes: int) -> bool:
     """Refuse an op whose result would take more memory than a worker allows, before it allocates any.
 
-    Views take no memory of their own. Calls with wrappers in them pass: they run elsewhere, or come back here with
-    what is under the wrapper.
+    Views take no memory of their own. Of private tensors and other links over tensors that are here, what is under
+    them is looked at; calls with pointers pass, as they run elsewhere.
 
     Args:
         op: the op.
@@ -94,8 +108,8 @@ def check_result(op: Op, args: Iterable[Any], kwargs: Mapping[str, Any], limit_b
         limit_bytes: what one result may take.
 
     Returns:
-        Whether the size is known to be within the limit. False if only the result itself can tell: run the op, and
-        hand the result to `check_stored`.
+        Whether the size is known to be within the limit. False if only the result itself can tell, which may be an
+        operand that is changed: run the op, and hand the result to `check_stored`.
 
     Raises:
         LimitExceededError: the result would exceed the limit, or an operand is an expanded view that stands for more.
@@ -120,7 +134,7 @@ def check_result(op: Op, args: Iterable[Any], kwargs: Mapping[str, Any], limit_b
         else:
             if not kwargs and 0 < bound <= limit_bytes >> _WIDEST:
                 return True
-    return _look_closer(op, tuple(args), dict(kwargs), limit_bytes)
+    return _look_closer(op, tuple(args), dict(kwargs), limit_bytes) and "out" not in kwargs
 
 
 _WAY_OUT = "ask for smaller sizes, work in parts, or let the owner of the worker raise the limit"
@@ -139,14 +153,17 @@ def _refuse(op: Op, nbytes: int, limit_bytes: int) -> LimitExceededError:
 def _look_closer(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], limit: int) -> bool:
     operands: list[torch.Tensor] = []
     if not _collect((args, kwargs), operands):
-        return True
+        args, kwargs = uncovered(args), uncovered(kwargs)
+        operands = []
+        if not _collect((args, kwargs), operands):
+            return True
     if op.name.endswith(("__get__", "__set__", "__delete__")):
-        return True
+        return op.key not in _GIVEN
     stands_for = max([expanded(t) for t in operands if t.layout is torch.strided], default=0)
     if op.returns in (Returns.SELF, Returns.NOTHING):
         if stands_for > limit and op.key not in _VIEWS_IN_PLACE:
             raise _too_expanded(op, stands_for, limit)
-        return True
+        return not _may_grow(op, operands)
     bound = None if stands_for > limit or "out" in kwargs else _bound(op.key, args, kwargs, operands)
     if bound is not None and bound <= limit:
         return True
@@ -168,6 +185,11 @@ def _look_closer(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], limit: i
     if asked > limit:
         raise _refuse(op, asked, limit)
     return False
+
+
+def _may_grow(op: Op, operands: list[torch.Tensor]) -> bool:
+    # In place, only sparse tensors take more memory than before, and those that are given another's.
+    return op.key in _GIVEN or (bool(operands) and operands[0].layout is not torch.strided)
 
 
 def _too_expanded(op: Op, stands_for: int, limit: int) -> LimitExceededError:
@@ -268,4 +290,57 @@ def check_stored(out: Any, limit_bytes: int) -> None:
     if total > limit_bytes:
         raise LimitExceededError(
             f"the result takes {total:,} bytes, and this worker keeps at most {limit_bytes:,} a result; {_WAY_OUT}"
+        )
+
+
+def check_text(method: str, text: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], limit_bytes: int) -> None:
+    """Refuse a method of a text whose result could take more memory than a worker allows, before it runs.
+
+    Raises:
+        LimitExceededError: it could.
+    """
+    nbytes = longest(method, text, args, kwargs)
+    if nbytes > limit_bytes:
+        raise LimitExceededError(
+            f"the result of {method!r} could take {nbytes:,} bytes, and this worker allows {limit_bytes:,} a result; "
+            f"{_WAY_OUT}"
+        )
+
+
+def run_within(op: Op, args: Iterable[Any], kwargs: Mapping[str, Any], limit_bytes: int) -> Any:
+    """Run an op whose result may take no more memory than this.
+
+    Raises:
+        LimitExceededError: it takes more; nearly always before it runs.
+    """
+    args = tuple(args)
+    known = check_result(op, args, kwargs, limit_bytes)
+    out = op.fn(*args, **kwargs)
+    if not known:
+        check_stored(out, limit_bytes)
+    return out
+
+
+def nbytes_held(objects: Iterable[Any]) -> int:
+    """The bytes of the memory behind all tensors in these, memory that is shared counted once."""
+    found: dict[int, int] = {}
+    for tensor in tensors_in(list(objects)):
+        if tensor.layout is torch.strided:
+            storage = tensor.untyped_storage()
+            found[storage._cdata] = storage.nbytes()
+        else:
+            found[-id(tensor)] = nbytes_of(tensor)
+    return sum(found.values())
+
+
+def check_kept(nbytes: int, limit_bytes: int) -> None:
+    """Refuse to go on if the results of steps take more memory together than they may.
+
+    Raises:
+        LimitExceededError: they do.
+    """
+    if nbytes > limit_bytes:
+        raise LimitExceededError(
+            f"the results that this plan keeps for later steps take {nbytes:,} bytes, and this worker allows "
+            f"{limit_bytes:,}; {_WAY_OUT}"
         )

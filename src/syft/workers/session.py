@@ -13,23 +13,34 @@ import torch
 
 from syft.core import messages as m
 from syft.core.ops import op_named
-from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, PermissionDenied
+from syft.exceptions import (
+    CommandNotPermittedError,
+    DecodeError,
+    GetNotPermittedError,
+    PermissionDenied,
+    UnsupportedOp,
+)
 from syft.serde.codec import decode, encode, encode_in_parts
 from syft.serde.limits import Limits
 from syft.tensors.base import is_wrapper
 from syft.tensors.verbs import description_of
 from syft.transports.stream import REQUEST, Buffer, Parcel
-from syft.workers.access import ASK, Identity, permits
+from syft.workers.access import Identity, permits
 from syft.workers.base import BaseWorker
-from syft.workers.executor import Executor
-from syft.workers.failures import to_failure
+from syft.workers.failures import cut, to_failure
+from syft.workers.kept_messages import KeptMessages
 from syft.workers.services import PREFIX
+from syft.workers.session_executor import SessionExecutor
 from syft.workers.session_store import Poisoned, SessionStore
 
 logger = logging.getLogger("syft.workers")
 
 BACKWARD = frozenset({"backward", "autograd.backward"})
 """Keys of the ops after which leaves may have gradients."""
+
+_REFUSALS = (PermissionDenied, UnsupportedOp, DecodeError)
+_LONGEST_NAME, _LONGEST_REASON = 200, 1000
+_KEPT = 64 << 20  # bytes of messages that a session keeps if its client asks it to
 
 
 class Session(BaseWorker):
@@ -49,11 +60,11 @@ class Session(BaseWorker):
         self._session_store = SessionStore(self, home._store, home.access, identity, limits.stored_bytes)
         self._store = self._session_store
         policy = replace(home._executor.policy, result_bytes=limits.result_bytes)
-        self._executor = _SessionExecutor(self._session_store, policy, self._peer, self)
+        self._executor = SessionExecutor(self._session_store, policy, self._peer, self)
         self._limits = Limits(max_bytes=limits.message_bytes)
         self.ops = 0
         self._unreported: deque[tuple[m.Failure, bool]] = deque(maxlen=100)
-        self.msg_history = []
+        self.msg_history: Any = KeptMessages(min(_KEPT, limits.stored_bytes))
 
     def _earlier(self, hook: Any) -> BaseWorker | None:
         return None  # of the same name as the served worker, and many at a time
@@ -128,6 +139,8 @@ class Session(BaseWorker):
                 self.msg_history.append(bytes(data))
             overdue = self._overdue() if asked else None
             if overdue is None:
+                if type(message) is m.Put:
+                    return self._stored(message, asked, len(data))
                 return self._answer(message, asked)
             self._store.discard(getattr(message, "forget", ()))
             return self._failure(overdue)
@@ -164,8 +177,8 @@ class Session(BaseWorker):
             self.ops += 1
         elif kind is m.Take:
             return self._give(message)
-        elif kind is m.Put:
-            message = self._received(message)
+        elif kind is m.Put and message.lasting:
+            message = self._published(message)
         if getattr(message, "user", None) is not None and self.identity.user is not None:
             message = self._as_identified(message)
         if kind is m.IsNone and message.ref.id in self._session_store.poisoned:
@@ -176,6 +189,13 @@ class Session(BaseWorker):
         if kind is m.Command and op_named(message.op).key in BACKWARD:
             result = self._gradients()
         return self._reply(result)
+
+    def _stored(self, message: m.Put, asked: bool, size: int) -> Sequence[Buffer] | None:
+        self._session_store.count_at_least(size)
+        try:
+            return self._answer(message, asked)
+        finally:
+            self._session_store.count_at_least(0)
 
     def _give(self, message: m.Take) -> Sequence[Buffer]:
         message = self._as_identified(message)
@@ -192,7 +212,7 @@ class Session(BaseWorker):
             self.identity.user,
             self.name,
             objects=[ref.id for ref in message.refs],
-            reason=message.reason or None,
+            reason=message.reason[:_LONGEST_REASON] if type(message.reason) is str and message.reason else None,
             bytes=len(parts),
         )
         self.home.traffic.sent("list", len(parts))
@@ -214,9 +234,7 @@ class Session(BaseWorker):
             raise PermissionDenied(f"you are {user!r} on this worker and cannot speak for user {message.user!r}")
         return replace(message, user=user)
 
-    def _received(self, message: m.Put) -> m.Put:
-        if not message.lasting:
-            return message
+    def _published(self, message: m.Put) -> m.Put:
         if not permits(self.home.access.publish, self.identity):
             raise CommandNotPermittedError(
                 "you may not leave objects on this worker for others; send them without garbage_collect_data=False"
@@ -228,6 +246,18 @@ class Session(BaseWorker):
                 self.home.unpublish(id)  # sent again: the newer one counts
             self.home.publish(id, obj, self.publisher)
         return m.Put(())
+
+    def charge(self, key: Any, obj: Any) -> None:
+        """Count something that this client leaves on the worker for others.
+
+        Raises:
+            LimitExceededError: it is more than there may be.
+        """
+        self.home.published_bytes.charge(self.publisher, key, obj)
+
+    def release(self, key: Any) -> None:
+        """What was counted under this key is gone."""
+        self.home.published_bytes.release(key)
 
     def _gradients(self) -> m.Gradients:
         known = []
@@ -247,7 +277,7 @@ class Session(BaseWorker):
             failure = error.failure
         else:
             failure = to_failure(error, _name_of(message))
-        if isinstance(error, PermissionDenied):
+        if isinstance(error, _REFUSALS):
             self.home.audit("refused", self.identity.user, self.name, what=failure.op, why=failure.kind)
         made = getattr(message, "result", None)
         if made is not None:
@@ -265,33 +295,10 @@ class Session(BaseWorker):
         return (data,)
 
 
-class _SessionExecutor(Executor):
-    """Runs a client's messages: what it takes of the owner's must be allowed."""
-
-    store: SessionStore
-
-    def _take(self, message: m.Take) -> list[Any]:
-        session: Session = self.worker
-        for ref in message.refs:
-            if self.store.is_shared(ref.id):
-                self._check_take(session, ref.id, message)
-        return super()._take(message)
-
-    def _check_take(self, session: Session, id: m.ObjectId, message: m.Take) -> None:
-        take = session.home.access.take
-        if permits(take, session.identity):
-            return
-        if take == ASK:
-            session.home.requests.check(id, session.identity.user or message.user, message.reason)
-            return
-        raise GetNotPermittedError(
-            f"the owner of worker {session.id!r} does not give object {id} to {session.identity.user or 'strangers'}; "
-            "compute with it there instead"
-        )
-
-
 def _name_of(message: Any) -> str:
     if type(message) is m.Call:
         target = str(message.target.id)
-        return f"{target.removeprefix(PREFIX)}.{message.method}" if target.startswith(PREFIX) else message.method
-    return str(getattr(message, "op", type(message).__name__ if message is not None else "message"))
+        name = f"{target.removeprefix(PREFIX)}.{message.method}" if target.startswith(PREFIX) else message.method
+    else:
+        name = getattr(message, "op", type(message).__name__ if message is not None else "message")
+    return cut(str(name), _LONGEST_NAME)

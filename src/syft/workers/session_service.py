@@ -53,11 +53,12 @@ class SessionService:
     def get_msg(self, index: int) -> bytes:
         """A message that was kept, as it arrived."""
         try:
-            return self.session.msg_history[index]
+            message: bytes = self.session.msg_history[index]
         except IndexError:
             raise UsageError(
                 f"{len(self.session.msg_history)} messages were kept; there is no number {index}"
             ) from None
+        return message
 
     def sync(self) -> None:
         """Answer when all that came before was dealt with; with the first failure that nobody has heard of."""
@@ -73,7 +74,8 @@ class SessionService:
         self.session.meet(id, url, invitation)
 
     def traffic(self) -> dict[str, list[int]]:
-        """Messages and bytes in and out, by kind, of the whole worker."""
+        """Messages and bytes in and out, by kind, of the whole worker, for the owner."""
+        self._check_owner()
         return {
             kind: [t.messages_in, t.messages_out, t.bytes_in, t.bytes_out]
             for kind, t in self.session.home.traffic.by_kind().items()
@@ -82,7 +84,7 @@ class SessionService:
     def requests(self) -> list[list[Any]]:
         """The requests for values, for the owner."""
         self._check_owner()
-        return [[r.number, r.object, r.user, r.reason, r.state] for r in self.session.home.requests]
+        return [[r.number, r.object, r.user, r.reason, r.state, r.source] for r in self.session.home.requests]
 
     def decide(self, number: int, accept: bool) -> None:
         """Accept or reject a request, as the owner."""
@@ -98,7 +100,7 @@ class SessionService:
 
     def _check_owner(self) -> None:
         if self.session.identity.role != "owner":
-            raise CommandNotPermittedError("only the owner of this worker decides about requests")
+            raise CommandNotPermittedError("only the owner of this worker sees its traffic and decides about requests")
 
 
 def _described(id: Any, obj: Any) -> dict[str, Any]:

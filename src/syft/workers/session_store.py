@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-import torch
-
 from syft.core.messages import Failure, ObjectId
-from syft.core.metadata import existing_metadata, metadata_of
-from syft.exceptions import CommandNotPermittedError, LimitExceededError, SyftError
-from syft.tensors.base import is_wrapper, link_of, wrap
+from syft.exceptions import CommandNotPermittedError, SyftError
 from syft.workers.access import Access, Identity, permits
+from syft.workers.accounting import CountedObjects, OwnersKey
+from syft.workers.lending import lent, lent_guarded, opened
 from syft.workers.store import ObjectStore
 
-_MAX_POISONED = 10_000
-_lazy_clone: Callable[[torch.Tensor], torch.Tensor] = getattr(torch, "_lazy_clone", torch.clone)
+_POISON_BYTES = 8 << 20
+_POISON_BESIDE = 500  # bytes of a failure besides its texts
 
 
 class Poisoned(SyftError):
@@ -31,67 +28,32 @@ class Poisoned(SyftError):
         super().__init__(failure.message)
 
 
-class _Counted(dict[ObjectId, Any]):
-    """Objects by id that know how much memory they take, and refuse more than there may be."""
+class Poisons(dict[ObjectId, Failure]):
+    """Failures by what they kept from being made; the oldest make room for new ones."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.limit, self.nbytes = limit, 0
-        self._storages: dict[int, list[int]] = {}  # by memory: how many objects, and its size
-        self._keys: dict[ObjectId, int] = {}
+        self._nbytes = 0
 
-    def __setitem__(self, id: ObjectId, obj: Any) -> None:
-        self._release(id)
-        memory = _memory(obj)
-        if memory is not None:
-            key, size = memory
-            held = self._storages.get(key)
-            if held is None and self.nbytes + size > self.limit:
-                super().pop(id, None)
-                raise LimitExceededError(
-                    f"this object of {size} bytes would bring what you hold on this worker to {self.nbytes + size} "
-                    f"bytes, and at most {self.limit} are allowed; delete pointers that you no longer need, or fetch "
-                    "objects"
-                )
-            if held is None:
-                held = self._storages[key] = [0, size]
-                self.nbytes += size
-            held[0] += 1
-            self._keys[id] = key
-        super().__setitem__(id, obj)
-
-    def __delitem__(self, id: ObjectId) -> None:
-        super().__delitem__(id)
-        self._release(id)
+    def __setitem__(self, id: ObjectId, failure: Failure) -> None:
+        self.pop(id, None)
+        size = _length(id, failure)
+        while self and self._nbytes + size > _POISON_BYTES:
+            self.pop(next(iter(self)))
+        if size <= _POISON_BYTES:
+            self._nbytes += size
+            super().__setitem__(id, failure)
 
     def pop(self, id: ObjectId, *default: Any) -> Any:
-        self._release(id)
+        failure = self.get(id)
+        if failure is not None:
+            self._nbytes -= _length(id, failure)
         return super().pop(id, *default)
 
-    def clear(self) -> None:
-        super().clear()
-        self._storages.clear()
-        self._keys.clear()
-        self.nbytes = 0
 
-    def _release(self, id: ObjectId) -> None:
-        # By the memory that was counted: an op may have given the tensor another since.
-        key = self._keys.pop(id, None)
-        if key is None:
-            return
-        held = self._storages[key]
-        held[0] -= 1
-        if not held[0]:
-            del self._storages[key]
-            self.nbytes -= held[1]
-
-
-def _memory(obj: Any) -> tuple[int, int] | None:
-    """What tells the memory of a tensor from another's, and its size in bytes."""
-    if not isinstance(obj, torch.Tensor) or is_wrapper(obj) or obj.layout is not torch.strided:
-        return None
-    storage = obj.untyped_storage()
-    return storage._cdata, storage.nbytes()
+def _length(id: ObjectId, failure: Failure) -> int:
+    own = len(id) if isinstance(id, str) else 0
+    return _POISON_BESIDE + own + sum(map(len, (failure.kind, failure.message, failure.op, failure.traceback)))
 
 
 class SessionStore(ObjectStore):
@@ -108,19 +70,20 @@ class SessionStore(ObjectStore):
         limit: bytes that its own objects may take.
     """
 
-    __slots__ = ("_borrowed", "access", "identity", "poisoned", "shared")
+    __slots__ = ("_borrowed", "access", "identity", "key", "poisoned", "shared")
 
     def __init__(self, worker: Any, shared: ObjectStore, access: Access, identity: Identity, limit: int) -> None:
         super().__init__(worker)
-        self.objects = _Counted(limit)
+        self.objects = CountedObjects(limit)
         self.shared, self.access, self.identity = shared, access, identity
-        self.poisoned: dict[ObjectId, Failure] = {}
+        self.key = None if permits(access.take, identity) else OwnersKey()
+        self.poisoned: Poisons = Poisons()
         self._borrowed: dict[ObjectId, tuple[Any, Any]] = {}
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the client's own tensors take."""
-        return self.objects.nbytes if isinstance(self.objects, _Counted) else 0
+        """Bytes that the client's own objects take."""
+        return self.objects.nbytes if isinstance(self.objects, CountedObjects) else 0
 
     def get(self, id: ObjectId) -> Any:
         """The object of that id, the client's own or the owner's.
@@ -132,6 +95,34 @@ class SessionStore(ObjectStore):
         """
         if id in self.objects:
             return self.objects[id]
+        obj = self._borrow(id)
+        if obj is None:
+            who, kind = self.identity.user or "strangers", type(self.shared.objects[id]).__name__
+            raise CommandNotPermittedError(
+                f"object {id} of worker {self.worker.id!r} may not be taken by {who}, and nothing guards what is "
+                f"computed from a {kind}; ask its owner, or fetch it with .get() if the owner decides about requests"
+            )
+        return obj
+
+    def open(self, id: ObjectId) -> tuple[Any, bool]:
+        """The object of that id as it is given out, and whether its owner has to let it go.
+
+        Raises:
+            ObjectNotFoundError: there is none.
+            CommandNotPermittedError: the owner does not let this client use it.
+            Poisoned: the command that should have made it failed.
+        """
+        own = id in self.objects
+        held = self.objects[id] if own else self._borrow(id)
+        bare = opened(held, self.key)
+        if bare is not None:
+            return bare, True
+        if own or not self._guards(id):
+            return held, False
+        return lent(self.shared.objects[id], self.worker), True
+
+    def _borrow(self, id: ObjectId) -> Any:
+        """This client's copy of an object of the owner's; None if it is one that nothing guards and that needs it."""
         if id in self.poisoned:
             raise Poisoned(self.poisoned[id])
         if id not in self.shared.objects or not self._sees():
@@ -144,17 +135,37 @@ class SessionStore(ObjectStore):
         original = self.shared.objects[id]
         held = self._borrowed.get(id)
         if held is None or held[0] is not original:
-            held = self._borrowed[id] = (original, _borrowed(original))
+            if self.key is not None and self._guards(id):
+                copied = lent_guarded(original, self.worker, self.key, id)
+            else:
+                copied = lent(original, self.worker)
+            held = self._borrowed[id] = (original, copied)
         return held[1]
 
-    def is_shared(self, id: ObjectId) -> bool:
-        """Whether this is the owner's object."""
-        return id not in self.objects and id in self.shared.objects and self._sees()
+    def _guards(self, id: ObjectId) -> bool:
+        return self.key is not None and self.worker.home.published.get(id) != self.worker.publisher
 
     def put(self, id: ObjectId, obj: Any) -> None:
         """Keep the object; one that was there before is dropped."""
         super().put(id, obj)
-        self.poisoned.pop(id, None)
+        if self.poisoned:
+            self.poisoned.pop(id, None)
+
+    def count_at_least(self, size: int) -> None:
+        """Count each object of unknown inside that comes from now on with so many bytes."""
+        if isinstance(self.objects, CountedObjects):
+            self.objects.floor = size
+
+    def recount(self, ids: Iterable[ObjectId]) -> None:
+        """Count objects of the client's anew that may have grown where they are.
+
+        Raises:
+            LimitExceededError: one has become too large; it is forgotten.
+        """
+        objects = self.objects
+        if isinstance(objects, CountedObjects):
+            for id in ids:
+                objects.recount(id)
 
     def discard(self, ids: Iterable[ObjectId]) -> None:
         """Forget these; what is the owner's stays, but for what this client has published itself."""
@@ -162,8 +173,10 @@ class SessionStore(ObjectStore):
             if id not in self.objects and id in self.shared.objects:
                 self._take_back(id)
             self.objects.pop(id, None)
-            self.poisoned.pop(id, None)
-            self._borrowed.pop(id, None)
+            if self.poisoned:
+                self.poisoned.pop(id, None)
+            if self._borrowed:
+                self._borrowed.pop(id, None)
 
     def _take_back(self, id: ObjectId) -> None:
         home = self.worker.home
@@ -172,8 +185,6 @@ class SessionStore(ObjectStore):
 
     def poison(self, id: ObjectId, failure: Failure) -> None:
         """Remember why an object was not made."""
-        if len(self.poisoned) >= _MAX_POISONED:
-            del self.poisoned[next(iter(self.poisoned))]
         self.poisoned[id] = failure
 
     def search(self, query: Iterable[Any]) -> list[tuple[ObjectId, Any]]:
@@ -187,38 +198,3 @@ class SessionStore(ObjectStore):
 
     def _sees(self) -> bool:
         return permits(self.access.search, self.identity)
-
-
-def _borrowed(original: Any) -> Any:
-    """An object with the same values that can be changed without changing the original."""
-    if is_wrapper(original):
-        link = copy.copy(link_of(original))
-        child = getattr(link, "child", None)
-        if isinstance(child, torch.Tensor) and not is_wrapper(child):
-            link.child = _like(child)
-        return wrap(link)
-    return _like(original) if isinstance(original, torch.Tensor) else original
-
-
-def _is_torchs_own(tensor: torch.Tensor) -> bool:
-    # Copy-on-write crashes the process over memory that torch did not allocate itself: read from a file, numpy's.
-    if tensor.layout is not torch.strided or tensor.device.type != "cpu":
-        return False
-    storage = tensor.untyped_storage()
-    return storage.resizable() and not storage.is_shared()
-
-
-def _like(tensor: torch.Tensor) -> torch.Tensor:
-    bare = tensor.detach()
-    values = _lazy_clone(bare) if _is_torchs_own(bare) else bare.clone()
-    out: torch.Tensor
-    if isinstance(tensor, torch.nn.Parameter):
-        out = torch.nn.Parameter(values, tensor.requires_grad)
-    else:
-        out = values.requires_grad_(tensor.requires_grad)
-    entry = existing_metadata(tensor)
-    if entry is not None:
-        named = metadata_of(out)
-        named.id, named.description = entry.id, entry.description
-        named.tags = None if entry.tags is None else set(entry.tags)
-    return out

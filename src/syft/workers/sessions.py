@@ -17,6 +17,7 @@ from syft.transports.handshake import Answer, Challenge, Welcome
 from syft.transports.listener import Admission
 from syft.transports.tokens import TokenFile
 from syft.workers.access import Identity
+from syft.workers.guest import GuestSession
 from syft.workers.session import Session
 
 _INVITATION_SECONDS = 300.0
@@ -30,6 +31,7 @@ class _Seat:
     session: Session
     identity: Identity
     guest: bool
+    invitation: bytes = b""  # the one it came with
 
 
 class Sessions:
@@ -60,19 +62,24 @@ class Sessions:
             LimitExceededError: there are as many sessions as there may be.
         """
         signed = handshake.signed_by(answer.kind, challenge, answer.random, answer.session)
+        session: Session | None = None
+        invited = answer.kind == handshake.INVITATION
+        invitation = answer.credential[:16] if invited else b""
         try:
-            if answer.kind == handshake.INVITATION:
-                session = self._invited(answer, signed)
-                identity = session.identity
+            if invited:
+                seat = self._returned(answer, signed, invitation)
+                if seat is None:
+                    session = self._invited(answer, signed, invitation)
+                    identity = session.identity
             else:
-                session, identity = None, self._identify(answer, signed, certified)
+                identity = self._identify(answer, signed, certified)
+                seat = self._resumed(answer, signed, identity)
         except AuthenticationError as error:
             self.home.audit("turned away", certified, "", peer=peer, why=str(error))
             raise
-        seat = self._resumed(answer, signed, identity)
         if seat is not None:
             return Admission(seat.channel, self._welcome(seat.channel, True, answer.received))
-        seat = self._seat(identity, session)
+        seat = self._seat(identity, session, invitation)
         self.home.audit("let in", identity.user, seat.session.name, peer=peer, guest=seat.guest)
         return Admission(seat.channel, self._welcome(seat.channel, False, handshake.FRESH))
 
@@ -88,26 +95,41 @@ class Sessions:
             f"worker {self.name!r} lets in only clients with a token: pass token=..., or set SYFT_TOKEN"
         )
 
-    def _invited(self, answer: Answer, signed: bytes) -> Session:
+    def _invited(self, answer: Answer, signed: bytes, invitation: bytes) -> Session:
+        """Whom an invitation leads to. It is good once."""
         with self._lock:
-            held = self._invitations.get(answer.credential[:16])
-        if held is not None:
-            secret, session, until = held
-            if time.monotonic() < until and hmac.compare_digest(handshake.keyed(secret, signed), answer.proof[:32]):
-                return session
-        raise AuthenticationError(f"this invitation to worker {self.name!r} is unknown or has expired")
+            held = self._invitations.get(invitation)
+            if held is not None:
+                secret, session, until = held
+                shown = hmac.compare_digest(handshake.keyed(secret, signed), answer.proof[:32])
+                if time.monotonic() < until and shown:
+                    del self._invitations[invitation]
+                    return session
+        raise AuthenticationError(f"this invitation to worker {self.name!r} is unknown, was used, or has expired")
+
+    def _returned(self, answer: Answer, signed: bytes, invitation: bytes) -> _Seat | None:
+        """The seat of a guest that comes back: it shows the secret of its seat, as its invitation was used up."""
+        with self._lock:
+            seat = self._seats.get(answer.session)
+        if seat is None or seat.invitation != invitation:
+            return None
+        return self._shown(seat, answer, signed)
 
     def _resumed(self, answer: Answer, signed: bytes, identity: Identity) -> _Seat | None:
         with self._lock:
             seat = self._seats.get(answer.session)
         if seat is None:
             return None
-        proof = handshake.keyed(seat.channel.secret, signed)
-        if not hmac.compare_digest(proof, answer.session_proof) or seat.identity != identity:
+        if seat.identity != identity or seat.guest:
+            raise AuthenticationError("this session belongs to someone else")
+        return self._shown(seat, answer, signed)
+
+    def _shown(self, seat: _Seat, answer: Answer, signed: bytes) -> _Seat:
+        if not hmac.compare_digest(handshake.keyed(seat.channel.secret, signed), answer.session_proof):
             raise AuthenticationError("this session belongs to someone else")
         return seat
 
-    def _seat(self, identity: Identity, session: Session | None) -> _Seat:
+    def _seat(self, identity: Identity, session: Session | None, invitation: bytes) -> _Seat:
         limits = self.home.limits
         with self._lock:
             if len(self._seats) >= limits.sessions:
@@ -116,8 +138,9 @@ class Sessions:
             guest = session is not None
             if session is None:
                 session = Session(self.home, identity, id[:4].hex())
-            channel = Channel(id, secret, session.handle, self.pool, limits.message_bytes, limits.window)
-            seat = self._seats[id] = _Seat(channel, session, identity, guest)
+            handle = GuestSession(session).handle if guest else session.handle
+            channel = Channel(id, secret, handle, self.pool, limits.message_bytes, limits.window)
+            seat = self._seats[id] = _Seat(channel, session, identity, guest, invitation)
         return seat
 
     def _welcome(self, channel: Channel, resumed: bool, received: int) -> Welcome:
@@ -135,7 +158,7 @@ class Sessions:
         )
 
     def invite(self, session: Session) -> bytes:
-        """What lets another worker into a session for the next minutes: 48 bytes."""
+        """What lets another worker into a session, once, within the next minutes: 48 bytes."""
         id, secret = os.urandom(16), os.urandom(32)
         now = time.monotonic()
         with self._lock:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from syft.tensors.base import is_wrapper
+from syft.tensors.chain import ChainTensor
 
 PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 """The types of tensors that hold their values themselves."""
@@ -21,7 +22,7 @@ def nbytes_of(obj: Any) -> int:
     """The bytes of the elements of a tensor, or of all tensors in a container.
 
     Args:
-        obj: a tensor, or lists, tuples and dicts of tensors and anything else. Wrappers count nothing.
+        obj: a tensor, or lists, tuples and dicts of tensors and anything else. Pointers count nothing.
 
     Returns:
         Elements times their size, expanded dimensions included; for a sparse tensor its indices and values.
@@ -34,16 +35,32 @@ def nbytes_of(obj: Any) -> int:
 
 
 def tensors_in(obj: Any) -> Iterable[torch.Tensor]:
-    """The tensors in a value, however deep in containers; wrappers are left out."""
+    """The tensors in a value, however deep in containers or under links; pointers are left out."""
     if isinstance(obj, torch.Tensor):
-        if not is_wrapper(obj):
-            yield obj
+        inner = uncovered(obj) if is_wrapper(obj) else obj
+        if not is_wrapper(inner):
+            yield inner
     elif isinstance(obj, (list, tuple)):
         for part in obj:
             yield from tensors_in(part)
     elif isinstance(obj, dict):
         for part in obj.values():
             yield from tensors_in(part)
+
+
+def uncovered(value: Any) -> Any:
+    """Operands with the tensors that are under links of this process in the place of their wrappers."""
+    kind = type(value)
+    if kind in CONTAINERS and kind is not torch.Size:
+        return kind([uncovered(part) for part in value])
+    if kind is dict:
+        return {name: uncovered(part) for name, part in value.items()}
+    if not is_wrapper(value):
+        return value
+    link = value.__dict__.get("child")
+    while isinstance(link, ChainTensor):
+        link = link.child
+    return link if type(link) in PLAIN else value
 
 
 def _nbytes(tensor: torch.Tensor) -> int:

@@ -17,7 +17,8 @@ from syft.transports.listener import Listener
 from syft.transports.tls import server_context
 from syft.transports.tokens import TokenFile
 from syft.transports.traffic import TrafficMeter
-from syft.workers.access import Access
+from syft.workers.access import ASK, Access
+from syft.workers.accounting import PublishedBytes
 from syft.workers.approvals import ValueRequests
 from syft.workers.audit import Audit
 from syft.workers.limits import WorkerLimits
@@ -56,7 +57,8 @@ class WebsocketServerWorker(VirtualWorker):
         access: who may search, run, take and publish.
         limits: what one client may use.
         advertise: the URL under which other workers reach this one.
-        dial: where clients may have this worker connect to: ``"loopback"``, ``"any"``, ``"none"`` or host names.
+        dial: where clients may have this worker connect to: ``"loopback"``, ``"any"``, ``"none"`` or host names. When
+            None, ``"loopback"`` if the worker itself is at such an address, else ``"none"``.
         dial_ca: file with the authority of the workers that it connects to.
 
     Raises:
@@ -83,7 +85,7 @@ class WebsocketServerWorker(VirtualWorker):
         access: Access | None = None,
         limits: WorkerLimits | None = None,
         advertise: str | None = None,
-        dial: str | Iterable[str] = "loopback",
+        dial: str | Iterable[str] | None = None,
         dial_ca: Path | None = None,
         auto_add: bool = True,
     ) -> None:
@@ -95,11 +97,16 @@ class WebsocketServerWorker(VirtualWorker):
         if client_ca is not None and cert_path is None:
             raise UsageError("client certificates (client_ca) need TLS; give cert_path and key_path, too")
         token_file = TokenFile.load(tokens) if isinstance(tokens, (str, os.PathLike)) else tokens
-        self._check_exposed(host, cert_path is not None, token_file is not None or client_ca is not None, insecure)
+        authenticated = token_file is not None or client_ca is not None
+        self._check_exposed(host, cert_path is not None, authenticated, insecure)
         self._tls = None if cert_path is None or key_path is None else server_context(cert_path, key_path, client_ca)
         self.limits = limits or WorkerLimits()
         self.access = access or Access()
+        if not authenticated and self.access.take == ASK:
+            logger.warning("take='ask' without tokens: anybody may say the name of somebody whose request was accepted")
         self.advertise = advertise
+        if dial is None:  # the ports of this machine are nobody's business who comes from another one
+            dial = "loopback" if is_loopback(host) else "none"
         self._dial: frozenset[str] = frozenset([dial] if isinstance(dial, str) else dial)
         self._dial_ca = dial_ca
         self.traffic = TrafficMeter()
@@ -107,6 +114,7 @@ class WebsocketServerWorker(VirtualWorker):
         self.audit = Audit(id)
         self.persistence: Any = None
         self.published: dict[m.ObjectId, str] = {}  # who published what clients left here
+        self.published_bytes = PublishedBytes(self.limits.stored_bytes, self.limits.published_bytes)
         self.started = time.time()
         super().__init__(hook, id, data, log_msgs=log_msgs, verbose=verbose, auto_add=auto_add)
         self.sessions = Sessions(self, token_file, client_ca is not None)
@@ -202,9 +210,12 @@ class WebsocketServerWorker(VirtualWorker):
 
         Raises:
             CommandNotPermittedError: there is another object of that id.
+            LimitExceededError: a client leaves more than it may.
         """
         if id in self._store.objects:
             raise CommandNotPermittedError(f"there is an object {id} already; what is published gets an id of its own")
+        if by:
+            self.published_bytes.charge(by, ("object", id), obj)
         set_identity(obj, id, self)
         if self.persistence is not None and names_of(obj)[0]:
             self.persistence.save(id, obj)
@@ -218,6 +229,7 @@ class WebsocketServerWorker(VirtualWorker):
             self.persistence.delete([id])
         self._store.discard((id,))
         self.published.pop(id, None)
+        self.published_bytes.release(("object", id))
 
     def persist(self, store: Any) -> None:
         """Keep what is published from now on in a store, and offer what it holds.
