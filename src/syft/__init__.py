@@ -11,6 +11,7 @@ from syft import exceptions, serde, version
 from syft._legacy import install as _install_legacy_paths
 from syft.core.ids import ID_PROVIDER
 from syft.core.session import SESSION as _SESSION
+from syft.federated.concurrent import ConcurrentTrainer
 from syft.federated.dataset import BaseDataset, PointerDataset
 from syft.federated.federate import FederatedDataset
 from syft.federated.loader import FederatedDataLoader
@@ -49,6 +50,7 @@ __all__ = [
     "ID_PROVIDER",
     "AbstractTensor",
     "BaseDataset",
+    "ConcurrentTrainer",
     "FederatedDataLoader",
     "FederatedDataset",
     "FederatedTrainer",

@@ -117,16 +117,6 @@ def worker(
     if context.invoked_subcommand is not None:
         return
     _set_up_log(log_level, log_format)
-    limits = WorkerLimits(
-        message_bytes=max_message * _MIB,
-        result_bytes=max_result * _MIB,
-        stored_bytes=max_stored * _MIB,
-        published_bytes=max_published * _MIB,
-        sessions=max_clients,
-        lease=lease,
-        keepalive=keepalive,
-        threads=threads,
-    )
     served = WebsocketServerWorker(
         TorchHook(torch),
         host,
@@ -139,18 +129,33 @@ def worker(
         tokens=tokens,
         insecure=insecure,
         access=Access.of(search, run, take, publish),
-        limits=limits,
+        limits=WorkerLimits(
+            message_bytes=max_message * _MIB,
+            result_bytes=max_result * _MIB,
+            stored_bytes=max_stored * _MIB,
+            published_bytes=max_published * _MIB,
+            sessions=max_clients,
+            lease=lease,
+            keepalive=keepalive,
+            threads=threads,
+        ),
         advertise=advertise,
         dial=dial or None,
         dial_ca=dial_ca,
     )
-    if store is not None:
-        served.persist(PersistentStore(store))
-    loaded = [_load(served, text) for text in data or ()]
+    _offer(served, store, data or [])
     status = None
     if status_port is not None:
         status = StatusServer(ServedWorkerView(served), host, status_port, certificate, key)
-    _serve(served, loaded, status)
+    _serve(served, status)
+
+
+def _offer(served: WebsocketServerWorker, store: str | None, data: list[str]) -> None:
+    """Offer what is kept, and what is named; says what there is to train on."""
+    if store is not None:
+        served.persist(PersistentStore(store))
+    for text in data:
+        Console(soft_wrap=True, highlight=False).print(f"data {_load(served, text)}", markup=False)
 
 
 def _load(served: WebsocketServerWorker, text: str) -> str:
@@ -173,7 +178,7 @@ def _load(served: WebsocketServerWorker, text: str) -> str:
     return f"{spec.name}: " + ", ".join(f"{tuple(t.shape)}" for t in parts.values())
 
 
-def _serve(served: WebsocketServerWorker, loaded: list[str], status: StatusServer | None) -> None:
+def _serve(served: WebsocketServerWorker, status: StatusServer | None) -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -181,8 +186,6 @@ def _serve(served: WebsocketServerWorker, loaded: list[str], status: StatusServe
     if status is not None:
         status.start()
     console = Console(soft_wrap=True, highlight=False)
-    for line in loaded:
-        console.print(f"data {line}", markup=False)
     if status is not None:
         console.print(f"status at {status.url}", markup=False)
     console.print(f"worker {served.id} serves at {served.url}; Ctrl-C stops it", markup=False)

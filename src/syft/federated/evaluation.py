@@ -12,6 +12,7 @@ from syft.exceptions import FederatedError
 from syft.federated.averaging import accuracy
 from syft.federated.client import check_reiterable
 
+Evaluator = Callable[[nn.Module], Mapping[str, float]]
 Metric = Callable[[torch.Tensor, torch.Tensor], torch.Tensor | float]
 
 
@@ -64,6 +65,19 @@ class Evaluation:
         if count == 0:
             raise FederatedError("there are no samples to evaluate the model on; give at least one batch.")
         return {name: value / count for name, value in sums.items()}
+
+
+def measured(evaluate: Evaluator | None, model: nn.Module) -> dict[str, float]:
+    """What an evaluation says of a model; nothing without one.
+
+    Args:
+        evaluate: called with the model.
+        model: a local model; it is left as it is.
+    """
+    if evaluate is None:
+        return {}
+    with evaluating(model):
+        return {name: float(value) for name, value in evaluate(model).items()}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from syft.exceptions import FederatedError
+from syft.federated.strategies import ClientUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,18 @@ class ClientRecord:
     seconds: float
     drift: float
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, update: ClientUpdate, drift: float, metrics: Mapping[str, float] | None = None) -> ClientRecord:
+        """The figures of what a client sent back.
+
+        Args:
+            update: what it sent.
+            drift: its distance from the average.
+            metrics: what the evaluation of its own model gave.
+        """
+        said = update.metrics
+        return cls(update.samples, int(said["batches"]), said["train_loss"], said["seconds"], drift, metrics or {})
 
 
 @dataclass(frozen=True, slots=True)

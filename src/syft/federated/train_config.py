@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -91,6 +92,7 @@ class TrainConfig:
         self.model_ptr: Any = None
         self.loss_fn_ptr: Any = None
         self._model_id, self._loss_fn_id = model_id, loss_fn_id
+        self._plan: TrainingPlan | None = None
         self._evaluation: Plan | None = None
 
     def send(self, worker: Any) -> TrainConfig:
@@ -111,13 +113,20 @@ class TrainConfig:
             self.model_ptr, self.loss_fn_ptr = self.owner.send(model, worker), self.owner.send(loss, worker)
             self._model_id, self._loss_fn_id = model.id, loss.id
         else:
-            plan = self._training_plan()
-            self.model_ptr, self.loss_fn_ptr = TrainedModel(plan, plan.send(worker)), None
+            plan = self.training_plan()
+            self.model_ptr, self.loss_fn_ptr = TrainedModel(plan, plan.send(worker, refresh=True)), None
             self._model_id, self._loss_fn_id = plan.id, None
         worker.ask("training", "configure", self)
         return self
 
-    def _training_plan(self) -> TrainingPlan:
+    def training_plan(self) -> TrainingPlan:
+        """The plan that a plain module is trained as, recorded once; its state is the module's own.
+
+        Raises:
+            UsageError: the model is not a plain module, or there is no example.
+        """
+        if self._plan is not None and self._plan.model is self.model:
+            return self._plan
         if not isinstance(self.model, nn.Module):
             raise UsageError(f"a TrainConfig trains a module, not a {type(self.model).__name__}")
         if self.example is None:
@@ -130,7 +139,14 @@ class TrainConfig:
         plan = TrainingPlan(self.model, loss, self.optimizer, self.optimizer_args, id=self._model_id)
         plan.build(data, targets)
         self._evaluation = evaluation_plan(self.model, loss, data, targets)
+        self._plan = plan
         return plan
+
+    def again(self) -> TrainConfig:
+        """The same training, of the same model, under an id of its own: for another worker or another time."""
+        twin = copy.copy(self)
+        twin.id, twin.model_ptr, twin.loss_fn_ptr = new_id(), None, None
+        return twin
 
     def get_model(self) -> Any:
         """Fetch the trained model: a box that can be called, with the model as its ``obj``.

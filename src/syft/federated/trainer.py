@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from syft.exceptions import CheckpointError, FederatedError
+from syft.exceptions import FederatedError
+from syft.federated import resuming
 from syft.federated.averaging import StateDict, is_remote
 from syft.federated.callbacks import BatchReport, Callback
-from syft.federated.checkpoint import Checkpoint, load_checkpoint, restore_rng, rng_state, save_checkpoint
+from syft.federated.checkpoint import restore_rng
 from syft.federated.client import Client
-from syft.federated.evaluation import evaluating
+from syft.federated.evaluation import Evaluator, measured
 from syft.federated.history import ClientRecord, History, RoundRecord
 from syft.federated.local_training import LocalCopy, LocalTraining, LossFunction, OptimizerFactory, detached
 from syft.federated.soundness import check_finite, drifts_from
 from syft.federated.strategies import ClientUpdate, FedAvg, Strategy
-
-Evaluator = Callable[[nn.Module], Mapping[str, float]]
 
 _DRIFT_TO_WARN_OF = 0.01
 
@@ -131,10 +130,7 @@ class FederatedTrainer:
             FederatedError: a client sent back a model that is not finite, or has no usable batches. The
                 global model is then as it was after the last whole round.
         """
-        if rounds < 0 or checkpoint_every < 1:
-            raise FederatedError(
-                f"cannot train {rounds} rounds with a checkpoint every {checkpoint_every}; use positive numbers."
-            )
+        resuming.check_rounds(rounds, checkpoint_every)
         if self._pending_rng is not None:
             restore_rng(self._pending_rng)
             self._pending_rng = None
@@ -158,17 +154,7 @@ class FederatedTrainer:
             CheckpointError: the file cannot be written.
         """
         kept = {name: local.state() for name, local in self._kept.items()}
-        save_checkpoint(
-            path,
-            Checkpoint(
-                state_dict=detached(self.model),
-                round=len(self.history),
-                history=self.history,
-                rng=rng_state(),
-                strategy=self.strategy.state_dict(),
-                clients={**self._saved, **kept},
-            ),
-        )
+        resuming.save(path, self.model, self.history, self.strategy, {**self._saved, **kept})
 
     def resume(self, path: str | Path) -> int:
         """Go on from a checkpoint: what follows is what would have followed without the break.
@@ -185,13 +171,7 @@ class FederatedTrainer:
         Raises:
             CheckpointError: the file cannot be read or does not fit the model.
         """
-        saved = load_checkpoint(path)
-        try:
-            self.model.load_state_dict(saved.state_dict)
-        except RuntimeError as error:
-            raise CheckpointError(f"{path} was made with another model: {error}") from error
-        self.strategy.begin(self.model)
-        self.strategy.load_state_dict(saved.strategy)
+        saved = resuming.restore(path, self.model, self.strategy)
         self.history = saved.history
         self._kept, self._saved = {}, dict(saved.clients)
         self._pending_rng = saved.rng  # set when training starts: building loaders until then may draw numbers
@@ -212,9 +192,9 @@ class FederatedTrainer:
         drifts = drifts_from(self.model, after, updates)
         self.model.load_state_dict(after)
         self._warn_of_drift(number, drifts)
-        measured = self._measure(self.model)
-        clients = {update.name: _client_record(update, drifts[update.name], metrics[update.name]) for update in updates}
-        return RoundRecord(number, time.perf_counter() - started, clients, measured)
+        figures = measured(self._evaluate, self.model)
+        clients = {u.name: ClientRecord.of(u, drifts[u.name], metrics[u.name]) for u in updates}
+        return RoundRecord(number, time.perf_counter() - started, clients, figures)
 
     def _choose(self) -> list[str]:
         names = list(self.clients)
@@ -241,13 +221,7 @@ class FederatedTrainer:
             self._kept[name] = local
         for callback in callbacks:
             callback.on_client_end(number, update)
-        return update, self._measure(local.module) if self._evaluate_clients else {}
-
-    def _measure(self, model: nn.Module) -> dict[str, float]:
-        if self._evaluate is None:
-            return {}
-        with evaluating(model):
-            return {name: float(value) for name, value in self._evaluate(model).items()}
+        return update, measured(self._evaluate, local.module) if self._evaluate_clients else {}
 
     def _warn_of_drift(self, number: int, drifts: Mapping[str, float]) -> None:
         name = max(drifts, key=lambda client: drifts[client])
@@ -280,13 +254,6 @@ def _check_settings(
         raise FederatedError(f"clients_per_round is {clients_per_round}; it must be from 1 to {len(clients)}, or None.")
     if loss_interval < 0:
         raise FederatedError(f"loss_interval is {loss_interval}; it must be 0 or more.")
-
-
-def _client_record(update: ClientUpdate, drift: float, metrics: Mapping[str, float]) -> ClientRecord:
-    figures = update.metrics
-    return ClientRecord(
-        update.samples, int(figures["batches"]), figures["train_loss"], figures["seconds"], drift, metrics
-    )
 
 
 def _report(

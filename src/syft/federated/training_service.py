@@ -112,7 +112,7 @@ class TrainingService:
             UsageError: there is no config, no such data set, or no such optimizer.
             CommandNotPermittedError: the owner of the worker lets this client not compute with it.
             ObjectNotFoundError: the model was fetched.
-            FederatedError: there was no batch, or the training was stopped.
+            FederatedError: there was no batch, or the training was stopped before the first one.
         """
         config, dataset = self._prepared(dataset_key)
         if config.optimizer not in OPTIMIZERS:
@@ -122,16 +122,14 @@ class TrainingService:
         progress = self.progress = Progress(dataset_key, config.id, _steps(config, dataset))
         for epoch in range(config.epochs):
             for data, target in self._batches(config, dataset, device):
-                if 0 <= config.max_nr_batches <= progress.steps:
+                if 0 <= config.max_nr_batches <= progress.steps or self._stopped == config.id:
                     break
-                if self._stopped == config.id:
-                    raise FederatedError(f"the training was stopped after {progress.steps} steps, as it was asked to.")
                 loss = step(data, target)
                 progress.add(float(loss.detach()), len(target), first_pass=epoch == 0)
         if loss is None:
             raise FederatedError(
                 f"nothing was trained: {len(dataset)} samples, {config.epochs} epochs, "
-                f"max_nr_batches {config.max_nr_batches}."
+                f"max_nr_batches {config.max_nr_batches}{', stopped before it began' * (self._stopped == config.id)}."
             )
         return loss.detach()
 
@@ -154,7 +152,7 @@ class TrainingService:
         }
 
     def stop(self, config: Any) -> None:
-        """Have a training that runs, or is yet to begin, end with an error before its next batch.
+        """Have a training that runs, or is yet to begin, end before its next batch, with what it has done by then.
 
         Args:
             config: the id of its `TrainConfig`; no other training is stopped.

@@ -9,19 +9,16 @@ heartbeats, and when the connection breaks tries for a while to go on with the s
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from syft.exceptions import ConnectionLost, DecodeError, LimitExceededError, RequestTimeoutError, SessionLost, SyftError
 from syft.transports import handshake
-from syft.transports.addresses import Address
 from syft.transports.answered import Answered
+from syft.transports.settings import Settings
 from syft.transports.stream import REPLY, REQUEST, Buffer, Parcel, Stream
-from syft.transports.tokens import Token
 from syft.transports.wire import GOOD_BYE, Wire
 
 _FLUSH_AT = 1 << 16
@@ -31,29 +28,6 @@ _GATHER = 0.001  # seconds for which small messages are gathered into a frame
 _READERS_TIME = 0.02  # seconds after a request in which the next one is expected, whose sender reads by himself
 _LOOK_AROUND = 0.25  # seconds between looks at whether the answer came another way
 _TELL_AT_ONCE = 1 << 16  # an answer this long is acknowledged at once: the worker keeps it until then
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a client connects.
-
-    Attributes:
-        address: of the worker.
-        tls: verifies the worker; None without TLS.
-        token: says who the client is.
-        invitation: lets into a session of someone else, instead of a token.
-        connect_timeout: seconds for connecting.
-        reconnect: seconds during which a broken connection is made anew before `ConnectionLost` is raised.
-        max_parcel: the longest answer to accept, in bytes.
-    """
-
-    address: Address
-    tls: ssl.SSLContext | None = None
-    token: Token | None = None
-    invitation: bytes | None = None
-    connect_timeout: float = 10.0
-    reconnect: float = 0.5
-    max_parcel: int = 1 << 30
 
 
 class Link:
@@ -93,6 +67,12 @@ class Link:
     def connected(self) -> bool:
         """Whether messages pass at the moment, as far as is known."""
         return self._wire is not None and self._failure is None
+
+    @property
+    def moved(self) -> int:
+        """Bytes that have gone either way in this session, pieces of long messages included."""
+        stream = self._stream
+        return 0 if stream is None else stream.moved
 
     def connect(self) -> bool:
         """Connect, with the session of before if the worker still has it.

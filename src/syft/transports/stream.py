@@ -76,6 +76,7 @@ class Stream:
         self._received = self._dealt = self._told = 0
         self._partial: bytearray | None = None
         self._closed: str | None = None
+        self.moved = 0  # bytes, in both directions, whatever was sent twice counted twice
 
     # --- out ----------------------------------------------------------------------------------------
 
@@ -132,7 +133,9 @@ class Stream:
                     break
                 self._cut = 0
                 self._unacknowledged.append(self._unsent.popleft())
-        return b"".join(out)
+        data = b"".join(out)
+        self.moved += len(data)
+        return data
 
     def wait_acknowledged(self, number: int, timeout: float | None = None) -> bool:
         """Wait until the other end has dealt with a parcel.
@@ -174,6 +177,7 @@ class Stream:
         """
         if len(data) < _ACK.size:
             raise DecodeError(f"a frame has {_ACK.size} bytes or more, not {len(data)}")
+        self.moved += len(data)
         self._acknowledge(_ACK.unpack_from(data)[0])
         view, at, parcels = memoryview(data), _ACK.size, []
         while at < len(data):

@@ -1,54 +1,39 @@
-"""The calls on a worker elsewhere that a coroutine can await: other coroutines run until the answer is there."""
+"""The calls on a worker that a coroutine can await: other coroutines run until the answer is there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from syft.core import messages as m
-from syft.exceptions import RequestTimeoutError
-from syft.serde.codec import encode_in_parts
-from syft.transports.answered import Answered
-from syft.transports.link import Link
-from syft.transports.stream import Buffer
+
+
+class Asking(Protocol):
+    """Whatever questions can be put to that must not wait for what a worker is doing."""
+
+    async def async_ask(self, service: str, method: str, *args: Any) -> Any:
+        """Call a service of the worker."""
+
+    def close(self) -> None:
+        """Ask no more."""
 
 
 class AwaitableForms:
-    """The part of a `WebsocketClientWorker` for ``await``."""
+    """What all workers have for ``await``."""
 
-    timeout: float | None
-    _link: Link
-    _prepared: Callable[[Any], list[Buffer]]
-    _result: Callable[[Any, Buffer], Any]
     call_of: Callable[..., m.Call]
 
     async def async_request(self, message: Any) -> Any:
-        """Like `request`, for ``await``: other coroutines run meanwhile.
-
-        Raises:
-            ConnectionLost: the connection is broken.
-            RequestTimeoutError: there was no answer in ``timeout`` seconds.
-            Exception: what the worker raised.
-        """
-        return self._result(message, await _answer(self._link, self._prepared(message), self.timeout))
-
-    async def async_sync(self) -> None:
-        """`sync` for ``await``."""
-        await self.async_ask("session", "sync")
+        """Like ``request``, for ``await``: other coroutines run meanwhile."""
+        return await self._awaited(message, None)
 
     async def async_ask(self, service: str, method: str, *args: Any, **kwargs: Any) -> Any:
-        """`ask` for ``await``: call a service of this worker."""
+        """Like ``ask``, for ``await``: call a service of this worker."""
         return await self.async_request(self.call_of(service, method, *args, **kwargs))
 
-    def aside(self) -> Aside:
-        """A second connection into the same session, for questions that must not wait for what is under way.
-
-        Raises:
-            ConnectionLost: nobody answers.
-        """
-        return Aside(self)
+    async def async_sync(self) -> None:
+        """Like ``sync``, for ``await``: wait until all that was sent is dealt with."""
 
     async def async_get(self, pointer: Any, user: Any = None, reason: str = "") -> Any:
         """Fetch what a pointer at this worker stands for, for ``await``.
@@ -61,7 +46,7 @@ class AwaitableForms:
         return await asyncio.to_thread(pointer.get, user=user, reason=reason)
 
     async def async_fit(self, dataset_key: str, return_ids: Any = None, device: str = "cpu") -> Any:
-        """Have the worker train on a data set of its own while other coroutines run.
+        """Have the worker train on a data set of its own while other coroutines run, for as long as it takes.
 
         Args:
             dataset_key: the key of the data set.
@@ -71,71 +56,43 @@ class AwaitableForms:
         Returns:
             The loss of the last batch.
         """
-        reply = await self.async_ask("training", "fit", dataset_key, device)
+        reply = await self._awaited(self.call_of("training", "fit", dataset_key, device), None)
         if type(reply) is m.Stored:
             (loss,) = await self.async_request(m.Take((m.Ref(reply.id),)))
             return loss
         return reply
 
+    def aside(self) -> Asking:
+        """A way to ask questions that must not wait for what is under way."""
+        raise NotImplementedError
 
-class Aside:
-    """A second connection of a client into its own session on a worker.
+    def moved(self) -> int | None:
+        """Bytes that have gone to the worker and come from it; None where messages are not made of bytes."""
+        return None
 
-    A session deals with the messages of one connection one after the other, so a question about a training would wait
-    for its end. What is asked here is answered meanwhile.
+    async def _awaited(self, message: Any, timeout: float | None) -> Any:
+        raise NotImplementedError
 
-    Args:
-        worker: the `WebsocketClientWorker` with the session.
 
-    Raises:
-        ConnectionLost: nobody answers.
-    """
+class AwaitableInThreads(AwaitableForms):
+    """The forms of a worker of this process: what is awaited runs in a thread."""
 
-    def __init__(self, worker: Any) -> None:
+    request: Callable[[Any], Any]
+
+    def aside(self) -> Asking:
+        """The worker itself, which deals with questions in between."""
+        return _InBetween(self)
+
+    async def _awaited(self, message: Any, timeout: float | None) -> Any:
+        return await asyncio.to_thread(self.request, message)
+
+
+class _InBetween:
+    def __init__(self, worker: AwaitableInThreads) -> None:
         self._worker = worker
-        invitation: bytes = worker.ask("session", "invite")
-        self._link = Link(replace(worker._link.settings, token=None, invitation=invitation), _nothing)
-        self._link.connect()
-
-    def ask(self, service: str, method: str, *args: Any) -> Any:
-        """Call a service of the worker."""
-        message = self._worker.call_of(service, method, *args)
-        return self._worker._result(message, self._link.request(encode_in_parts(message), self._worker.timeout))
 
     async def async_ask(self, service: str, method: str, *args: Any) -> Any:
-        """`ask` for ``await``."""
-        message = self._worker.call_of(service, method, *args)
-        return self._worker._result(message, await _answer(self._link, encode_in_parts(message), self._worker.timeout))
+        return self._worker.request(self._worker.call_of(service, method, *args))
 
     def close(self) -> None:
-        """Close the connection; the session stays."""
-        self._link.close(end=True)
-
-
-async def _answer(link: Link, parts: Sequence[Buffer], timeout: float | None) -> Buffer:
-    loop = asyncio.get_running_loop()
-    arrived: asyncio.Future[Answered] = loop.create_future()
-
-    def settle(answered: Answered) -> None:
-        if not arrived.done():
-            arrived.set_result(answered)
-
-    def done(answered: Answered) -> None:
-        try:
-            loop.call_soon_threadsafe(settle, answered)
-        except RuntimeError:  # nobody waits any more: the loop is closed. The link's thread must go on
-            pass
-
-    link.begin(parts, done)
-    try:
-        answered = await asyncio.wait_for(arrived, timeout)
-    except TimeoutError:
-        raise RequestTimeoutError(
-            f"worker {link.worker!r} did not answer within {timeout} s; it is alive and may still carry the request "
-            "out. Give more time with timeout=..."
-        ) from None
-    return answered.result()
-
-
-def _nothing() -> None:
-    """What a link without a worker of its own has to do when it is idle."""
+        pass

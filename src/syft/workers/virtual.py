@@ -19,13 +19,14 @@ from syft.serde.codec import decode, encode
 from syft.serde.registry import register
 from syft.tensors.base import is_wrapper
 from syft.tensors.wire import UnknownLocation
+from syft.workers.awaitable import AwaitableInThreads
 from syft.workers.base import BaseWorker, report
 from syft.workers.crossing import copy_of, handed_over, taken_out
 
 _UNCHANGEABLE = frozenset({m.Ref, m.Stored, bool, int, float, str, type(None)})
 
 
-class VirtualWorker(BaseWorker):
+class VirtualWorker(AwaitableInThreads, BaseWorker):
     """A simulated worker in this process. It is a simulation: one process has no secrets from itself.
 
     Args:

@@ -16,12 +16,13 @@ from syft.serde.codec import decode, encode_in_parts
 from syft.serde.limits import Limits
 from syft.serde.registry import REGISTRY
 from syft.transports.addresses import Address
-from syft.transports.link import Link, Settings
+from syft.transports.link import Link
+from syft.transports.settings import Settings
 from syft.transports.stream import Buffer
 from syft.transports.tls import client_context
 from syft.transports.tokens import Token
 from syft.transports.traffic import TrafficMeter
-from syft.workers.awaitable import AwaitableForms
+from syft.workers.aside import AwaitableOverLink
 from syft.workers.base import BaseWorker, report
 from syft.workers.failures import to_error
 from syft.workers.mentions import places
@@ -32,7 +33,7 @@ _MEETS = frozenset({m.Put, m.Call, m.Relay})
 _BACKWARD_NAMES = frozenset({"Tensor.backward", "torch.autograd.backward"})
 
 
-class WebsocketClientWorker(AwaitableForms, BaseWorker):
+class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
     """A worker in another process, reached over a websocket; it connects when it is made.
 
     Commands are sent without waiting. What a failed one should have made raises its error when it is asked for; the

@@ -16,7 +16,8 @@ from syft.core.messages import Call, Command, Ref, Take
 from syft.serde import decode, encode
 from syft.transports import handshake
 from syft.transports.addresses import Address
-from syft.transports.link import Link, Settings
+from syft.transports.link import Link
+from syft.transports.settings import Settings
 from syft.transports.stream import REQUEST
 from syft.transports.tokens import Token
 from syft.transports.wire import SUBPROTOCOL
