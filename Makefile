@@ -1,5 +1,6 @@
 # Each target makes $(VENV) with what it needs by itself; a stamp file keeps re-runs quick.
 #   make install   the package and all its extras       make demo    federated training on this machine
+#   make demo-network   the same over three worker processes, one of which is killed and comes back
 #   make test      the tests and doctests               make lint    formatting, lint rules, types
 #   make bench     the benchmarks                       make docs    the documentation, in site/
 
@@ -13,9 +14,11 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 PIP_INSTALL = $(PIP) install --quiet --no-warn-conflicts --constraint constraints.txt
 PYTEST = $(BIN)/python -m pytest
 DEMO_OUT = demo-output
-SOURCES = src tests benchmarks scripts
+# The four files of MNIST; without them the demo trains on scikit-learn's small digits.
+MNIST = ../shared/data/MNIST
+SOURCES = src tests benchmarks examples scripts
 
-.PHONY: all install demo test test-all test-quick test-slow doctest coverage lint format size bench docs constraints build clean distclean
+.PHONY: all install demo demo-network test test-all test-quick test-slow doctest coverage lint format size bench docs constraints build clean distclean
 
 all: install
 
@@ -46,6 +49,9 @@ $(VENV)/.stamp-docs: $(VENV)/.stamp-install
 
 demo: $(VENV)/.stamp-install
 	$(BIN)/syft demo --out $(DEMO_OUT)
+
+demo-network: $(VENV)/.stamp-install
+	PYTHONPATH=. $(BIN)/python examples/websocket_mnist/run.py --mnist $(MNIST)
 
 bench: $(VENV)/.stamp-install
 	$(BIN)/python -m benchmarks --json benchmark-results.json

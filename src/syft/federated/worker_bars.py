@@ -79,21 +79,21 @@ class WorkerBars(Callback):
     def on_client_lost(self, round: int, client: str, error: Exception) -> None:
         """Say that a worker is left out, and leave a line."""
         self._bars.update(self._tasks[client], note="left out")
-        self.console.print(f"round {round}: {client} is left out: {error}", highlight=False, markup=False)
+        self._write(f"round {round:>3}  {client} is left out: {error}")
 
     def on_client_back(self, round: int, client: str) -> None:
         """Leave a line."""
-        self.console.print(f"round {round}: {client} is back", highlight=False, markup=False)
+        self._write(f"round {round:>3}  {client} is back")
 
     def on_round_end(self, record: RoundRecord, model: nn.Module) -> None:
         """Leave a line for the round."""
         figures = "".join([f"  {name} {value:.4f}" for name, value in record.metrics.items()])
         workers = f"{len(record.clients)} of {len(record.clients) + len(record.lost)} workers"
-        self.console.print(
-            f"round {record.round:>3}  train loss {record.train_loss:.4f}{figures}  {workers}  {record.seconds:.1f} s",
-            highlight=False,
-            markup=False,
-        )
+        loss = f"train loss {record.train_loss:.4f}"
+        self._write(f"round {record.round:>3}  {loss}{figures}  {workers}  {record.seconds:.1f} s")
+
+    def _write(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _task(self, client: str) -> Any:
         return next(task for task in self._bars.tasks if task.id == self._tasks[client])

@@ -378,8 +378,9 @@ class Link:
     def _give_up(self, error: Exception) -> None:
         text = str(error)
         if not isinstance(error, SessionLost):
+            stop = "" if text.endswith((".", "?")) else "."
             text = (
-                f"the connection to worker {self.worker!r} at {self.settings.address.url} is lost: {text}. "
+                f"the connection to worker {self.worker!r} at {self.settings.address.url} is lost: {text}{stop} "
                 "What was sent may have been carried out; connect() takes the session up again if the worker still "
                 "has it"
             )
