@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import syft as sy
+from syft.cli.approvals import _plain
 from syft.core.messages import Ref, Search, Take
 from syft.exceptions import AuthenticationError, ConnectionLost, GetPendingError
 
@@ -147,13 +148,24 @@ def test_with_certificate_and_tokens(start: Start, connect: Any, tmp_path: Path)
         bob.request(Take((Ref(found.id),)))
     (request,) = its_owner.requests
     assert request.user == "ana"
-    request.accept()
+    (tmp_path / "owner.token").write_text(owner)
+    asked = ("worker", "requests", f"wss://localhost:{process.port}", "--ca", str(ca), "--token-file", "owner.token")
+    assert "ana" in syft(tmp_path, *asked).stdout and "pending" in syft(tmp_path, *asked).stdout
+    assert "accepted" in syft(tmp_path, *asked, "--accept", "0").stdout
+    assert syft(tmp_path, *asked).stdout == "no requests wait\n"
+    (tmp_path / "owner.token").write_text(ana)
+    refused = syft(tmp_path, *asked, "--all")
+    assert refused.returncode == 2 and "only the owner" in refused.stderr
     assert bob.request(Take((Ref(found.id),)))[0].tolist() == [4242]
     assert syft(tmp_path, "worker", "token", "ana", "--revoke").returncode == 0
     with pytest.raises(AuthenticationError, match="taken back"):
         connect(process.port, ca=ca, token=ana)
     assert process.stop() == 0
     assert "4242" not in process.output and ana not in process.output
+
+
+def test_what_an_asker_says_cannot_steer_a_terminal() -> None:
+    assert str(_plain("\x1b[2J\x07ok")) == "�[2J�ok" and str(_plain(None)) == "–"
 
 
 def test_what_is_published_survives_a_restart(start: Start, connect: Any, hook: sy.TorchHook) -> None:

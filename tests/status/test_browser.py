@@ -16,7 +16,6 @@ from tests.status.lab import CANARY, Lab
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.timeout(180),
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium or chrome on this machine"),
 ]

@@ -13,6 +13,7 @@ import torch
 import typer
 from rich.console import Console
 
+from syft.cli.approvals import requests
 from syft.cli.credentials import cert, token
 from syft.cli.worker_options import (
     AdvertiseOption,
@@ -67,6 +68,7 @@ worker_app = typer.Typer(
 )
 worker_app.command("token")(token)
 worker_app.command("cert")(cert)
+worker_app.command("requests")(requests)
 
 
 @worker_app.callback()
