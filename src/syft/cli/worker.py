@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,7 +36,9 @@ from syft.cli.worker_options import (
     MaxMessageOption,
     MaxPublishedOption,
     MaxResultOption,
+    MaxSecondsOption,
     MaxStoredOption,
+    MaxTrainingSecondsOption,
     PortOption,
     PublishOption,
     RunOption,
@@ -95,6 +98,8 @@ def worker(
     max_stored: MaxStoredOption = 4096,
     max_published: MaxPublishedOption = 4096,
     max_clients: MaxClientsOption = 256,
+    max_seconds: MaxSecondsOption = 600.0,
+    max_training_seconds: MaxTrainingSecondsOption = 86_400.0,
     lease: LeaseOption = 60.0,
     keepalive: KeepaliveOption = 10.0,
     threads: ThreadsOption = 16,
@@ -126,6 +131,8 @@ def worker(
         lease=lease,
         keepalive=keepalive,
         threads=threads,
+        command_seconds=max_seconds,
+        training_seconds=max_training_seconds,
     )
     served = WebsocketServerWorker(
         TorchHook(torch),
@@ -144,13 +151,19 @@ def worker(
         dial=dial or None,
         dial_ca=dial_ca,
     )
+    _serve(served, _loaded(served, store, data or []), _status_of(served, status_port, certificate, key))
+
+
+def _loaded(served: WebsocketServerWorker, store: str | None, data: list[str]) -> list[str]:
     if store is not None:
         served.persist(PersistentStore(store))
-    loaded = [_load(served, text) for text in data or ()]
-    status = None
-    if status_port is not None:
-        status = StatusServer(ServedWorkerView(served), host, status_port, certificate, key)
-    _serve(served, loaded, status)
+    return [_load(served, text) for text in data]
+
+
+def _status_of(
+    served: WebsocketServerWorker, port: int | None, certificate: Path | None, key: Path | None
+) -> StatusServer | None:
+    return None if port is None else StatusServer(ServedWorkerView(served), served.host, port, certificate, key)
 
 
 def _load(served: WebsocketServerWorker, text: str) -> str:
