@@ -15,7 +15,7 @@
         * SendNotPermittedError         the owner does not let this user send the value
             * GetPendingError           the owner of the value has not decided yet
         * CommandNotPermittedError      the worker refuses to run this command
-        * LimitExceededError            a message, a result or a store would be larger than the worker allows
+        * LimitExceededError            a message, a result or a store would be larger, or take longer, than allowed
         * AuthenticationError           the worker does not let this client in, or the client does not trust it
         * ModelPermissionError          a hosted model is not for this user, or not to be used like this
     * ConnectionLost                    the connection to a worker broke and could not be made again

@@ -194,6 +194,7 @@ def test_what_is_published_survives_a_restart(start: Start, connect: Any, hook: 
         (("--take", ""), "take"),
         (("--port", "70000"), "65535"),
         (("--lease", "-1"), "lease"),
+        (("--max-seconds", "-1"), "max-seconds"),
     ],
 )
 def test_what_it_does_not_start_with_is_said_in_a_line(options: tuple[str, ...], what: str, tmp_path: Path) -> None:

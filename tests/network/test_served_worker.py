@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,43 +27,7 @@ from syft.exceptions import (
 )
 from syft.workers.access import Access
 from syft.workers.limits import WorkerLimits
-
-Serve = Callable[..., sy.WebsocketServerWorker]
-Connect = Callable[..., sy.WebsocketClientWorker]
-
-
-@pytest.fixture
-def served(hook: sy.TorchHook) -> Iterator[Serve]:
-    """Serve workers of this process on loopback ports."""
-    running: list[sy.WebsocketServerWorker] = []
-
-    def serve(id: str = "bob", **settings: Any) -> sy.WebsocketServerWorker:
-        worker = sy.WebsocketServerWorker(hook, "127.0.0.1", 0, id=id, auto_add=False, **settings)
-        running.append(worker.start(block=False))
-        return worker
-
-    yield serve
-    for worker in running:
-        worker.stop()
-
-
-@pytest.fixture
-def connect(hook: sy.TorchHook, me: Any) -> Iterator[Connect]:
-    """Connect to workers, each time as another client."""
-    known = dict(me._known_workers)
-    clients: list[sy.WebsocketClientWorker] = []
-
-    def client(worker: sy.WebsocketServerWorker, **settings: Any) -> sy.WebsocketClientWorker:
-        me._known_workers.pop(worker.id, None)
-        clients.append(sy.WebsocketClientWorker(hook, "127.0.0.1", worker.port, **settings))
-        return clients[-1]
-
-    yield client
-    for worker in clients:
-        worker.close(end=True)
-    me._known_workers.clear()
-    me._known_workers.update(known)
-
+from tests.network.conftest import Connect, Serve
 
 # --- what is posted ----------------------------------------------------------------------------------
 

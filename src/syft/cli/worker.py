@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -36,7 +37,9 @@ from syft.cli.worker_options import (
     MaxMessageOption,
     MaxPublishedOption,
     MaxResultOption,
+    MaxSecondsOption,
     MaxStoredOption,
+    MaxTrainingSecondsOption,
     PortOption,
     PublishOption,
     RunOption,
@@ -97,6 +100,8 @@ def worker(
     max_stored: MaxStoredOption = 4096,
     max_published: MaxPublishedOption = 4096,
     max_clients: MaxClientsOption = 256,
+    max_seconds: MaxSecondsOption = 600.0,
+    max_training_seconds: MaxTrainingSecondsOption = 86_400.0,
     lease: LeaseOption = 60.0,
     keepalive: KeepaliveOption = 10.0,
     threads: ThreadsOption = 16,
@@ -119,6 +124,18 @@ def worker(
     if context.invoked_subcommand is not None:
         return
     _set_up_log(log_level, log_format)
+    limits = WorkerLimits(
+        message_bytes=max_message * _MIB,
+        result_bytes=max_result * _MIB,
+        stored_bytes=max_stored * _MIB,
+        published_bytes=max_published * _MIB,
+        sessions=max_clients,
+        lease=lease,
+        keepalive=keepalive,
+        threads=threads,
+        command_seconds=max_seconds,
+        training_seconds=max_training_seconds,
+    )
     served = WebsocketServerWorker(
         TorchHook(torch),
         host,
@@ -131,33 +148,24 @@ def worker(
         tokens=tokens,
         insecure=insecure,
         access=Access.of(search, run, take, publish),
-        limits=WorkerLimits(
-            message_bytes=max_message * _MIB,
-            result_bytes=max_result * _MIB,
-            stored_bytes=max_stored * _MIB,
-            published_bytes=max_published * _MIB,
-            sessions=max_clients,
-            lease=lease,
-            keepalive=keepalive,
-            threads=threads,
-        ),
+        limits=limits,
         advertise=advertise,
         dial=dial or None,
         dial_ca=dial_ca,
     )
-    _offer(served, store, data or [])
-    status = None
-    if status_port is not None:
-        status = StatusServer(ServedWorkerView(served), host, status_port, certificate, key)
-    _serve(served, status)
+    _serve(served, _loaded(served, store, data or []), _status_of(served, status_port, certificate, key))
 
 
-def _offer(served: WebsocketServerWorker, store: str | None, data: list[str]) -> None:
-    """Offer what is kept, and what is named; says what there is to train on."""
+def _loaded(served: WebsocketServerWorker, store: str | None, data: list[str]) -> list[str]:
     if store is not None:
         served.persist(PersistentStore(store))
-    for text in data:
-        Console(soft_wrap=True, highlight=False).print(f"data {_load(served, text)}", markup=False)
+    return [_load(served, text) for text in data]
+
+
+def _status_of(
+    served: WebsocketServerWorker, port: int | None, certificate: Path | None, key: Path | None
+) -> StatusServer | None:
+    return None if port is None else StatusServer(ServedWorkerView(served), served.host, port, certificate, key)
 
 
 def _load(served: WebsocketServerWorker, text: str) -> str:
@@ -180,7 +188,7 @@ def _load(served: WebsocketServerWorker, text: str) -> str:
     return f"{spec.name}: " + ", ".join(f"{tuple(t.shape)}" for t in parts.values())
 
 
-def _serve(served: WebsocketServerWorker, status: StatusServer | None) -> None:
+def _serve(served: WebsocketServerWorker, loaded: list[str], status: StatusServer | None) -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -188,6 +196,8 @@ def _serve(served: WebsocketServerWorker, status: StatusServer | None) -> None:
     if status is not None:
         status.start()
     console = Console(soft_wrap=True, highlight=False)
+    for line in loaded:
+        console.print(f"data {line}", markup=False)
     if status is not None:
         console.print(f"status at {status.url}", markup=False)
     console.print(f"worker {served.id} serves at {served.url}; Ctrl-C stops it", markup=False)

@@ -120,6 +120,15 @@ LeaseOption = Annotated[
 KeepaliveOption = Annotated[
     float, typer.Option(min=0.1, metavar="SECONDS", help="Between signs of life.", rich_help_panel=_LIMITS)
 ]
+MaxSecondsOption = Annotated[
+    float,
+    typer.Option(
+        min=0, metavar="SECONDS", help="For one command, or one batch of a training; 0: any.", rich_help_panel=_LIMITS
+    ),
+]
+MaxTrainingSecondsOption = Annotated[
+    float, typer.Option(min=0, metavar="SECONDS", help="For one training; 0: any.", rich_help_panel=_LIMITS)
+]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Clients served at the same moment.", rich_help_panel=_LIMITS)]
 LogLevelOption = Annotated[LogLevel, typer.Option(rich_help_panel=_LOG)]
 LogFormatOption = Annotated[LogFormat, typer.Option(rich_help_panel=_LOG)]

@@ -18,6 +18,7 @@ from syft.plans.plan import Plan
 from syft.tensors.object_wrapper import ObjectWrapper
 from syft.workers.access import permits
 from syft.workers.services import SERVICES
+from syft.workers.time_limits import next_batch
 
 Step = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 _MOST_BINS = 10_000
@@ -113,6 +114,7 @@ class TrainingService:
             CommandNotPermittedError: the owner of the worker lets this client not compute with it.
             ObjectNotFoundError: the model was fetched.
             FederatedError: there was no batch, or the training was stopped before the first one.
+            LimitExceededError: it takes longer than the worker allows.
         """
         config, dataset = self._prepared(dataset_key)
         if config.optimizer not in OPTIMIZERS:
@@ -185,7 +187,8 @@ class TrainingService:
         Raises:
             UsageError: there is no config or no such data set.
             CommandNotPermittedError: the owner of the worker lets this client not compute with it.
-            LimitExceededError: the histograms would have more than 10,000 classes.
+            LimitExceededError: the histograms would have more than 10,000 classes, or it takes longer than the worker
+                allows.
             ObjectNotFoundError: the model was fetched.
         """
         config, dataset = self._prepared(dataset_key)
@@ -237,6 +240,7 @@ class TrainingService:
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         loader = DataLoader(dataset, config.batch_size, shuffle=config.shuffle if shuffle is None else shuffle)
         for data, target in loader:
+            next_batch()
             yield data.to(device), target.to(device)
 
     def _step(self, config: TrainConfig) -> Step:

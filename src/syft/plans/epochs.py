@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from syft.exceptions import PlanArgumentError
+from syft.workers.time_limits import next_batch
 
 
 def run_epochs(
@@ -36,6 +37,7 @@ def run_epochs(
 
     Raises:
         PlanArgumentError: there are no rows, they do not fit together, or a number is below what makes sense.
+        LimitExceededError: it takes longer than the worker allows.
     """
     tensors = _tensors(data)
     rows = {int(tensor.shape[0]) if tensor.dim() else 0 for tensor in tensors}
@@ -52,6 +54,7 @@ def run_epochs(
     for batch in _batches(tensors, rows.pop(), batch_size, epochs, shuffle, drop_last):
         if max_batches is not None and len(results) >= max_batches:
             break
+        next_batch()
         results.append(_detached(plan(*batch)))
     if not results:
         raise PlanArgumentError("there is no batch to run: fewer rows than batch_size with drop_last, or 0 epochs.")

@@ -17,6 +17,7 @@ from syft.plans.recording import Expect, Optimize, Recording, Step, made_by, ref
 from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.workers.policy import GUARDED, RUN_LIMITS, Policy
 from syft.workers.result_limits import check_kept, nbytes_held, nbytes_of, run_within
+from syft.workers.time_limits import TIME_LIMIT
 
 Environment = list[Any]
 Optimizers = dict[int, Any] | Callable[[Any, Any], None]
@@ -111,9 +112,11 @@ class Program:
     def _run_within(self, result_bytes: int, total_bytes: int, env: Environment, optimizers: Optimizers | None) -> Any:
         """Run it for somebody who may not use all memory: what each step makes is worked out before it runs."""
         outer, made, number = torch.is_grad_enabled(), 0, 0
-        before = nbytes_held(env)
+        before, time_limit = nbytes_held(env), TIME_LIMIT.get()
         try:
             for number, (fn, pick, kwargs, out, dead) in enumerate(self._code):
+                if time_limit is not None:
+                    time_limit.check()
                 with torch.set_grad_enabled(outer and (self._modes is None or self._modes[number])):
                     if fn is None:
                         pick(env, optimizers)

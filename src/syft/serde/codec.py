@@ -76,7 +76,7 @@ def encode(obj: Any, compression: int = NO_COMPRESSION) -> bytes:
     Args:
         obj: None, bool, int, float, str, bytes, a list, tuple, set, dict, numpy array, tensor, message, or
             an object of a registered type; nested as you like.
-        compression: ``NO_COMPRESSION``, ``LZ4`` or ``ZLIB``.
+        compression: ``NO_COMPRESSION``, ``LZ4``, ``ZLIB`` or ``ZSTD``.
 
     Returns:
         A frame, see `syft.serde.frame`.
@@ -84,7 +84,7 @@ def encode(obj: Any, compression: int = NO_COMPRESSION) -> bytes:
     Raises:
         UnserializableError: the object, or something in it, has no wire form.
         CompressionNotFoundException: there is no such compression.
-        DependencyError: LZ4 was asked for and its package is missing.
+        DependencyError: LZ4 or Zstandard was asked for and its package is missing.
 
     Example:
         >>> decode(encode({"shape": (2, 3), "of": {4.5}}))

@@ -1,6 +1,6 @@
 """The frame of a message: its structure first, the raw memory of its tensors behind it.
 
-    byte 0              compression code: 40 none, 41 LZ4, 42 zlib; all the rest is compressed as one
+    byte 0              compression code: 40 none, 41 LZ4, 42 zlib, 44 Zstandard; all the rest is compressed as one
     bytes 1-2           ``SY``
     byte 3              version of the format
     bytes 4-7           number of buffers

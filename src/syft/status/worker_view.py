@@ -11,6 +11,7 @@ from syft.core.naming import names_of
 from syft.exceptions import AuthenticationError
 from syft.status.view import ObjectRow, SessionRow, Traffic, TrainingRow
 from syft.tensors.base import is_wrapper
+from syft.workers.timed import within
 from syft.workers.websocket_server import WebsocketServerWorker
 
 
@@ -87,8 +88,9 @@ class ServedWorkerView:
         return found
 
     def predict(self, name: str, data: torch.Tensor, user: str | None) -> torch.Tensor:
-        """Run a hosted model."""
-        out: torch.Tensor = self._worker.service("models").run(name, data, user=user)
+        """Run a hosted model, within the limits of a client."""
+        with within(self._worker.limits):
+            out: torch.Tensor = self._worker.service("models").run(name, data, user=user)
         return out
 
     def identify(self, authorization_header: str | None) -> str | None:

@@ -36,7 +36,7 @@ class Channel:
         self._lock = threading.Lock()
         self._inbox: deque[Parcel] = deque()
         self._running = False
-        self._ended = False
+        self.ended: str | None = None
         self.stream = Stream(max_parcel, window)
         self._notify: Callable[[], None] | None = None
         self.left_at: float | None = time.monotonic()
@@ -88,7 +88,7 @@ class Channel:
     def deliver(self, parcels: Sequence[Parcel]) -> None:
         """Have these dealt with, after what came before."""
         with self._lock:
-            if self._ended:
+            if self.ended is not None:
                 return
             self._inbox.extend(parcels)
             if self._running or not self._inbox:
@@ -108,7 +108,7 @@ class Channel:
     def _work(self) -> None:
         while True:
             with self._lock:
-                if not self._inbox or self._ended:
+                if not self._inbox or self.ended is not None:
                     self._running = False
                     stream = self.stream
                     break
@@ -131,8 +131,9 @@ class Channel:
             notify()
 
     def end(self, reason: str) -> None:
-        """Deal with nothing more."""
+        """Deal with nothing more; a client that is there is told why and its connection closed."""
         with self._lock:
-            self._ended = True
+            self.ended = reason
             self._inbox.clear()
         self.stream.close(reason)
+        self._tell()

@@ -25,6 +25,7 @@ from syft.transports.wire import GOOD_BYE, SUBPROTOCOL
 logger = logging.getLogger("syft.transports")
 
 _HANDSHAKE_SECONDS = 10.0
+_LONGEST_REASON = 123  # bytes that fit into a closing frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,9 @@ async def _write(
             wake.clear()
             while channel.serves(notify) and (data := stream.take(acknowledge=True)) is not None:
                 await connection.send(data)
+            if channel.ended is not None:
+                await connection.close(1008, channel.ended.encode()[:_LONGEST_REASON].decode(errors="ignore"))
+                return
             if not channel.serves(notify):
                 connection.transport.abort()  # the client came back over another connection
                 return

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 
 from syft.exceptions import UsageError
 
+_MAY_BE_0 = frozenset({"lease", "command_seconds", "training_seconds"})
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
@@ -22,6 +24,9 @@ class WorkerLimits:
         keepalive: seconds; a peer that is silent for twice as long is given up.
         window: bytes on their way in each direction of a session.
         threads: messages of different sessions that are dealt with at the same time.
+        command_seconds: how long one message may be dealt with, and one batch of a training; 0 for no limit.
+        training_seconds: how long a message may be dealt with that goes over batches: ``fit``, ``evaluate`` and
+            ``run_epochs``; 0 for no limit.
     """
 
     message_bytes: int = 1 << 30
@@ -33,10 +38,12 @@ class WorkerLimits:
     keepalive: float = 10.0
     window: int = 32 << 20
     threads: int = 16
+    command_seconds: float = 600.0
+    training_seconds: float = 86_400.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if value <= 0 and name != "lease":
+            if name in _MAY_BE_0 and value < 0:
+                raise UsageError(f"the limit {name} is {value}; it must be 0 or more")
+            if name not in _MAY_BE_0 and value <= 0:
                 raise UsageError(f"the limit {name} is {value}; it must be more than 0")
-        if self.lease < 0:
-            raise UsageError(f"a lease lasts 0 seconds or more, not {self.lease}")

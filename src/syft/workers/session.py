@@ -21,6 +21,7 @@ from syft.exceptions import (
     UnsupportedOp,
 )
 from syft.serde.codec import decode, encode, encode_in_parts
+from syft.serde.compression import shrunk
 from syft.serde.limits import Limits
 from syft.tensors.base import is_wrapper
 from syft.tensors.verbs import description_of
@@ -63,6 +64,7 @@ class Session(BaseWorker):
         self._executor = SessionExecutor(self._session_store, policy, self._peer, self)
         self._limits = Limits(max_bytes=limits.message_bytes)
         self.ops = 0
+        self.compressing = False  # whether the client wants answers compressed
         self._unreported: deque[tuple[m.Failure, bool]] = deque(maxlen=100)
         self.msg_history: Any = KeptMessages(min(_KEPT, limits.stored_bytes))
 
@@ -204,7 +206,10 @@ class Session(BaseWorker):
         self._check_sizes(objects)
         # What cannot be sent is not forgotten either: encode first, then let go. The bytes are copied, as the
         # client's next commands may change the tensors before they are sent.
-        parts = encode(objects)
+        parts: list[Buffer] = [encode(objects)]
+        if self.compressing:
+            parts = shrunk(parts)
+        size = sum(map(len, parts))
         if not message.keep:
             self._executor.handle(message)
         self.home.audit(
@@ -213,10 +218,10 @@ class Session(BaseWorker):
             self.name,
             objects=[ref.id for ref in message.refs],
             reason=message.reason[:_LONGEST_REASON] if type(message.reason) is str and message.reason else None,
-            bytes=len(parts),
+            bytes=size,
         )
-        self.home.traffic.sent("list", len(parts))
-        return (parts,)
+        self.home.traffic.sent("list", size)
+        return parts
 
     def _check_sizes(self, objects: list[Any]) -> None:
         limit = self.home.limits.message_bytes
@@ -268,6 +273,8 @@ class Session(BaseWorker):
 
     def _reply(self, result: Any) -> Sequence[Buffer]:
         parts = encode_in_parts(result)
+        if self.compressing:
+            parts = shrunk(parts)
         size = sum(map(len, parts))
         self.home.traffic.sent(type(result).__name__, size)
         return (b"".join(parts),)

@@ -8,6 +8,7 @@ import torch
 
 from syft.core.naming import names_of
 from syft.exceptions import CommandNotPermittedError, ObjectNotFoundError, UsageError
+from syft.serde.zstd import zstandard
 from syft.tensors.base import is_wrapper
 from syft.workers.services import SERVICES
 from syft.workers.session import Session
@@ -21,7 +22,8 @@ class SessionService:
     """
 
     remote_methods = frozenset(
-        "list_objects objects_count clear_objects log_msgs get_msg invite meet traffic requests decide sync".split()
+        "list_objects objects_count clear_objects log_msgs get_msg "
+        "invite meet traffic requests decide sync compress".split()
     )
 
     def __init__(self, worker: Any) -> None:
@@ -63,6 +65,18 @@ class SessionService:
     def sync(self) -> None:
         """Answer when all that came before was dealt with; with the first failure that nobody has heard of."""
         self.session.settle()
+
+    def compress(self, how: str) -> None:
+        """Compress answers to this client from now on, where that pays.
+
+        Raises:
+            UsageError: not like this.
+            DependencyError: a package is missing here.
+        """
+        if how != "zstd":
+            raise UsageError(f"this worker compresses with 'zstd', not with {how!r:.40}")
+        zstandard()
+        self.session.compressing = True
 
     def invite(self) -> bytes:
         """What lets another worker into this session."""

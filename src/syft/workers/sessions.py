@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import os
 import threading
 import time
@@ -19,6 +20,9 @@ from syft.transports.tokens import TokenFile
 from syft.workers.access import Identity
 from syft.workers.guest import GuestSession
 from syft.workers.session import Session
+from syft.workers.timed import Timed
+
+logger = logging.getLogger("syft.workers")
 
 _INVITATION_SECONDS = 300.0
 
@@ -31,6 +35,7 @@ class _Seat:
     session: Session
     identity: Identity
     guest: bool
+    timed: Timed
     invitation: bytes = b""  # the one it came with
 
 
@@ -138,9 +143,9 @@ class Sessions:
             guest = session is not None
             if session is None:
                 session = Session(self.home, identity, id[:4].hex())
-            handle = GuestSession(session).handle if guest else session.handle
-            channel = Channel(id, secret, handle, self.pool, limits.message_bytes, limits.window)
-            seat = self._seats[id] = _Seat(channel, session, identity, guest, invitation)
+            timed = Timed(GuestSession(session).handle if guest else session.handle, limits)
+            channel = Channel(id, secret, timed, self.pool, limits.message_bytes, limits.window)
+            seat = self._seats[id] = _Seat(channel, session, identity, guest, timed, invitation)
         return seat
 
     def _welcome(self, channel: Channel, resumed: bool, received: int) -> Welcome:
@@ -174,7 +179,8 @@ class Sessions:
             self._end(channel.id, "the client has left")
 
     def tick(self) -> None:
-        """End the sessions whose lease has run out."""
+        """End the sessions whose lease has run out, and those with a message that takes far too long."""
+        self._give_up_overdue()
         now = time.monotonic()
         lease = self.home.limits.lease
         with self._lock:
@@ -188,6 +194,22 @@ class Sessions:
             ]
         for id in late:
             self._end(id, "the lease has run out")
+
+    def _give_up_overdue(self) -> None:
+        """A kernel cannot be interrupted: its thread is lost until it returns. Its client and the others go on."""
+        with self._lock:
+            overdue = [(id, seat, s) for id, seat in self._seats.items() if (s := seat.timed.limit.overdue())]
+        for id, seat, seconds in overdue:
+            logger.warning(
+                "worker %r gives up session %s: a command has run for %.1f s, and cannot be interrupted. Its thread is "
+                "lost until it ends",
+                self.name,
+                seat.session.name,
+                seconds,
+            )
+            self.home.audit("timed out", seat.identity.user, seat.session.name, seconds=round(seconds, 1))
+            limit = self.home.limits.command_seconds
+            self._end(id, f"a command ran on for {seconds:.1f} s and the worker gives it {limit:g} s: session ended")
 
     def _end(self, id: bytes, reason: str) -> None:
         with self._lock:
