@@ -72,7 +72,6 @@ class Link:
         self._sending = threading.Lock()  # held while frames are taken from the stream and sent, in order
         self._reading = threading.Lock()  # held by whoever reads from the wire
         self._read_at = 0.0  # when a request was last answered to its own thread
-        self._read_error: Exception | None = None
         self._wire: Wire | None = None
         self._stream: Stream | None = None
         self._failure: ConnectionLost | None = None
@@ -237,13 +236,13 @@ class Link:
                 for data in wire.receive(wait):
                     self._take_in(data)
         except (SyftError, OSError) as error:
-            self._read_error = error
             if wire is not None:
+                wire.error = error
                 wire.abort(str(error))
         finally:
             self._read_at = time.monotonic()
             self._reading.release()
-            if self._waiting or self._read_error is not None:
+            if self._waiting or (wire is not None and wire.error is not None):
                 self._wake()  # now the thread is to read, or to connect anew
 
     def _open_stream(self) -> Stream:
@@ -327,8 +326,8 @@ class Link:
         if not self._reading.acquire(blocking=False):
             return 1
         try:
-            if self._read_error is not None:
-                raise self._read_error
+            if wire.error is not None:
+                raise wire.error
             frames = wire.receive(0)
             for data in frames:
                 self._take_in(data)
@@ -380,7 +379,6 @@ class Link:
         while time.monotonic() < deadline and self._failure is None:
             try:
                 with self._reading:
-                    self._read_error = None
                     self._open(deadline)
             except SessionLost as lost:
                 reason = lost
@@ -442,6 +440,7 @@ def _next_frame(wire: Wire, deadline: float) -> bytes:
     while True:
         frames = wire.receive(max(0.01, deadline - time.monotonic()))
         if frames:
+            wire.put_back(frames[1:])  # what the worker sends again may come with its welcome
             return frames[0]
 
 

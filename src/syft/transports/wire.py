@@ -52,6 +52,7 @@ class Wire:
         self._frames: deque[bytes] = deque()
         self._pieces: list[bytes] = []
         self._broken: str | None = None
+        self.error: Exception | None = None  # why one of those who read gave it up
         self.final = False  # the worker closed it and would close the next one, too
         self.heard = time.monotonic()
         self._socket = self._connect(tls, timeout)
@@ -63,7 +64,7 @@ class Wire:
             self._protocol.send_request(self._protocol.connect())
             self._write()
             while self._protocol.state is State.CONNECTING:
-                self._frames.extendleft(self.receive(timeout))  # the first message may come with the last header
+                self.put_back(self.receive(timeout))  # the first message may come with the last header
                 if self._protocol.handshake_exc is not None:
                     raise self._protocol.handshake_exc
         except (InvalidHandshake, WebSocketException) as error:
@@ -184,6 +185,10 @@ class Wire:
             with self._lock:
                 self._check()
         return frames
+
+    def put_back(self, frames: list[bytes]) -> None:
+        """Have these given out again, first."""
+        self._frames.extendleft(reversed(frames))
 
     def opened(self) -> None:
         """The handshakes are over: waiting is no longer bounded by their time."""
