@@ -50,8 +50,8 @@ def connect(hook: sy.TorchHook) -> Iterator[Connect]:
         return clients[-1]
 
     yield client
-    for worker in clients:
-        worker.close(end=True)
+    while clients:  # pytest holds on to fixtures, and a client to its pipe
+        clients.pop().close(end=True)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Channel:
         self._handle, self._pool = handle, pool
         self._limits = max_parcel, window
         self._lock = threading.Lock()
-        self._inbox: deque[Parcel] = deque()
+        self._inbox: deque[tuple[Stream, Parcel]] = deque()  # each with the stream that it came by, for its answer
         self._running = False
         self._ended = False
         self.stream = Stream(max_parcel, window)
@@ -90,7 +90,7 @@ class Channel:
         with self._lock:
             if self._ended:
                 return
-            self._inbox.extend(parcels)
+            self._inbox.extend([(self.stream, parcel) for parcel in parcels])
             if self._running or not self._inbox:
                 return
             self._running = True
@@ -112,8 +112,7 @@ class Channel:
                     self._running = False
                     stream = self.stream
                     break
-                parcel = self._inbox.popleft()
-            stream = self.stream
+                stream, parcel = self._inbox.popleft()
             reply = self._handle(parcel)
             stream.dealt(parcel.number)
             if reply is not None:
