@@ -13,6 +13,7 @@ Way = Literal["up", "down"]
 """From the client to the worker, or back."""
 
 _CHUNK = 1 << 16
+_BUFFER = 1 << 17  # small, so that what was sent is not all in here
 
 
 class Proxy:
@@ -42,6 +43,7 @@ class Proxy:
         self._threads: list[threading.Thread] = []
         self._closed = False
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)  # what is accepted has it, too
         self.port: int = self._listening.getsockname()[1]
         self._start(self._accept)
 
@@ -107,6 +109,8 @@ class Proxy:
                 if self.refuses or self._closed:
                     raise ConnectionRefusedError
                 worker = socket.create_connection(("127.0.0.1", self.target), 5)
+                for end in (client, worker):
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
                 worker.settimeout(None)
             except OSError:
                 client.close()
@@ -140,10 +144,12 @@ class Proxy:
             if self._due_before_any():
                 yield b""  # a cut at offset 0 does not wait for a byte
             self._flows.wait()
-            data = source.recv(_CHUNK)
+            try:
+                data = source.recv(_CHUNK)
+            finally:
+                self._flows.wait()  # a stalled connection does not end either
             if not data:
                 return
-            self._flows.wait()
             if self.delay:
                 time.sleep(self.delay)
             yield data

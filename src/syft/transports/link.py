@@ -120,7 +120,7 @@ class Link:
         settings = self.settings
         wire = Wire(settings.address, settings.tls, max(0.05, deadline - time.monotonic()))
         try:
-            challenge = handshake.Challenge.unpack(_next_frame(wire, deadline))
+            challenge = handshake.Challenge.unpack(wire.receive_one(deadline))
             before, stream = self.welcome, self._stream
             token = settings.token
             reply = handshake.answer(
@@ -133,7 +133,7 @@ class Link:
                 handshake.FRESH if stream is None else stream.received,
             )
             wire.send(reply.pack())
-            welcome = handshake.Welcome.unpack(_next_frame(wire, deadline))
+            welcome = handshake.Welcome.unpack(wire.receive_one(deadline))
         except BaseException:
             wire.close()
             raise
@@ -148,7 +148,8 @@ class Link:
             self._stream = Stream(settings.max_parcel, min(welcome.window, _FIRST_WINDOW))
         else:
             stream.resume(welcome.received)
-        wire.opened()
+        # With connecting anew, less than two keepalives.
+        wire.opened(max(1.25 * welcome.keepalive, 1.75 * welcome.keepalive - settings.reconnect))
         self.worker, self.welcome, self._wire = challenge.worker, welcome, wire
         return bool(welcome.resumed)
 
@@ -194,7 +195,7 @@ class Link:
             RequestTimeoutError: there was no answer in time.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        number, answered = self.begin(parts)
+        number, answered = self.begin(parts, deadline=deadline)
         self._read_until(answered, deadline)
         if not answered.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
             with self._lock:
@@ -205,8 +206,10 @@ class Link:
             )
         return answered.result()
 
-    def begin(self, parts: Sequence[Buffer], done: Callable[[Answered], None] | None = None) -> tuple[int, Answered]:
-        """Send a request without waiting; its number, and where its answer will be.
+    def begin(
+        self, parts: Sequence[Buffer], done: Callable[[Answered], None] | None = None, deadline: float | None = None
+    ) -> tuple[int, Answered]:
+        """Send a request without waiting for more than it takes, or the deadline; its number, and its answer's place.
 
         Raises:
             ConnectionLost: the connection is broken.
@@ -218,9 +221,8 @@ class Link:
             self._waiting[number] = answered
         if self._failure is not None:  # broken in between: nobody would settle it
             self._settle(number, None, self._failure)
-        self._flush()
-        if done is not None:
-            self._wake()  # the thread is to read
+        if not self._flush(deadline=deadline) or done is not None:
+            self._wake()  # the thread is to send what is left, or to read
         return number, answered
 
     def _read_until(self, answered: Answered, deadline: float | None) -> None:
@@ -255,24 +257,28 @@ class Link:
         if self._failure is not None:
             raise type(self._failure)(str(self._failure))
 
-    def _flush(self, *, wait: bool = True) -> None:
-        stream = self._stream
-        if stream is None:
-            return
-        while stream.unsent or stream.owes:
-            if not self._sending.acquire(blocking=wait):
-                return  # whoever holds it looks again when done
+    def _flush(self, *, wait: bool = True, deadline: float | None = None) -> bool:
+        """Send what there is, and say whether the deadline left time for that."""
+        stream, wire = self._stream, self._wire
+        while stream is not None and (stream.unsent or stream.owes or (wire is not None and wire.behind)):
+            left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
+            if not (self._sending.acquire(timeout=left) if wait else self._sending.acquire(blocking=False)):
+                return not wait  # whoever holds it looks again when done
             try:
                 self._posted = 0
                 wire = self._wire
-                while wire is not None and (data := stream.take(acknowledge=True)) is not None:
-                    wire.send(data)
+                if wire is None:
+                    return True
+                if not wire.flush(deadline):
+                    return False
+                while (data := stream.take(acknowledge=True)) is not None:
+                    if not wire.send(data, deadline):
+                        return False
             except ConnectionLost:
-                return  # what was taken is kept; the thread connects anew and sends it again
+                return True  # what was taken is kept; the thread connects anew and sends it again
             finally:
                 self._sending.release()
-            if wire is None:
-                return
+        return True
 
     def _wake(self) -> None:
         self._awake = True
@@ -301,14 +307,15 @@ class Link:
         asked = time.monotonic()
         self._flush(wait=False)
         while self._failure is None:
-            frames = self._receive(wire, keepalive / 4)
+            left = wire.heard + wire.patience - time.monotonic()
+            frames = self._receive(wire, min(keepalive / 4, max(0.01, left)))
             if self._awake:
                 self._gather()
                 self._flush(wait=False)
             if not frames:
                 self._idle()
             now = time.monotonic()
-            if now - wire.heard > 1.75 * keepalive:
+            if now - wire.heard > wire.patience:
                 raise ConnectionLost(
                     f"worker {self.worker!r} at {self.settings.address.url} has given no sign of life for "
                     f"{now - wire.heard:.1f} s"
@@ -434,14 +441,6 @@ class Link:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(2.0)
-
-
-def _next_frame(wire: Wire, deadline: float) -> bytes:
-    while True:
-        frames = wire.receive(max(0.01, deadline - time.monotonic()))
-        if frames:
-            wire.put_back(frames[1:])  # what the worker sends again may come with its welcome
-            return frames[0]
 
 
 def _close_pipe(*descriptors: int) -> None:
