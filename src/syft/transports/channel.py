@@ -27,6 +27,9 @@ class Channel:
         pool: where that happens.
         max_parcel: the longest message to accept, in bytes.
         window: bytes that may wait to be sent back before the next message is dealt with.
+
+    Attributes:
+        ended: why nothing is dealt with any more; None while it is.
     """
 
     def __init__(self, id: bytes, secret: bytes, handle: Handle, pool: Executor, max_parcel: int, window: int) -> None:
@@ -36,7 +39,7 @@ class Channel:
         self._lock = threading.Lock()
         self._inbox: deque[tuple[Stream, Parcel]] = deque()  # each with the stream that it came by, for its answer
         self._running = False
-        self._ended = False
+        self.ended: str | None = None
         self.stream = Stream(max_parcel, window)
         self._notify: Callable[[], None] | None = None
         self.left_at: float | None = time.monotonic()
@@ -88,7 +91,7 @@ class Channel:
     def deliver(self, parcels: Sequence[Parcel]) -> None:
         """Have these dealt with, after what came before."""
         with self._lock:
-            if self._ended:
+            if self.ended is not None:
                 return
             self._inbox.extend([(self.stream, parcel) for parcel in parcels])
             if self._running or not self._inbox:
@@ -108,7 +111,7 @@ class Channel:
     def _work(self) -> None:
         while True:
             with self._lock:
-                if not self._inbox or self._ended:
+                if not self._inbox or self.ended is not None:
                     self._running = False
                     stream = self.stream
                     break
@@ -130,8 +133,9 @@ class Channel:
             notify()
 
     def end(self, reason: str) -> None:
-        """Deal with nothing more."""
+        """Deal with nothing more, and have the connection closed."""
         with self._lock:
-            self._ended = True
+            self.ended = reason
             self._inbox.clear()
         self.stream.close(reason)
+        self._tell()

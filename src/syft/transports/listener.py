@@ -220,7 +220,7 @@ class Listener:
         finally:
             writer.cancel()
             channel.detach(notify)
-            self.gate.left(channel, connection.close_code == GOOD_BYE)
+            self.gate.left(channel, connection.close_code == GOOD_BYE or channel.ended is not None)
 
     async def _read(self, connection: ServerConnection, channel: Channel, notify: Callable[[], None]) -> None:
         try:
@@ -247,6 +247,9 @@ async def _write(
         while True:
             await wake.wait()
             wake.clear()
+            if channel.ended is not None:
+                await connection.close(1008, channel.ended)  # who waits for an answer would wait for ever
+                return
             while channel.serves(notify) and (data := stream.take(acknowledge=True)) is not None:
                 await connection.send(data)
             if not channel.serves(notify):
