@@ -162,6 +162,9 @@ class WebsocketClientWorker(AwaitableForms, BaseWorker):
             self.gradients.clear()
             self._met.clear()
             self._forgotten.clear()
+            for other in list(self._met_by):
+                other._met.discard(self.id)  # what it was let into is gone
+            self._met_by.clear()
         return resumed
 
     def close(self, *, end: bool = False) -> None:
