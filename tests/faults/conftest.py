@@ -73,8 +73,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start ``syft worker`` processes; what is left of them is killed afterwards."""
     started: list[WorkerProcess] = []
 
-    def run(*options: str, port: int = 0) -> WorkerProcess:
-        started.append(WorkerProcess(tmp_path, *options, port=port))
+    def run(*options: str, **settings: Any) -> WorkerProcess:
+        started.append(WorkerProcess(tmp_path, *options, **settings))
         return started[-1]
 
     yield run

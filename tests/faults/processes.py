@@ -14,21 +14,22 @@ _RUN = "from syft.cli.main import main; main()"
 
 
 class WorkerProcess:
-    """A ``syft worker``; it starts while others things are done, and is ready when its port is asked for.
+    """A ``syft worker``; it starts while other things are done, and is ready when its port is asked for.
 
     Args:
         directory: where it runs, and logs to.
         *options: of the command.
         port: to serve at; 0 takes a free one.
+        id: the worker's.
     """
 
-    def __init__(self, directory: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, directory: Path, *options: str, port: int = 0, id: str = "bob") -> None:
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), "OMP_NUM_THREADS": "1"}
         environment.pop("SYFT_TOKEN", None)
         self.log = directory / f"worker-{os.urandom(4).hex()}.log"
         with self.log.open("w") as log:
             self.popen = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-c", _RUN, "worker", "--id", "bob", "--port", str(port), *options],
+                [sys.executable, "-W", "ignore", "-c", _RUN, "worker", "--id", id, "--port", str(port), *options],
                 cwd=directory, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
             )  # fmt: skip
         self._port = 0
