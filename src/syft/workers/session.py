@@ -292,6 +292,9 @@ class Session(BaseWorker):
         if not asked:
             self._unreported.append((failure, made is not None or type(message) is m.Put))
             return None
+        told = [unheard for unheard in self._unreported if unheard[0] is failure]
+        for unheard in told:
+            self._unreported.remove(unheard)
         return self._failure(failure)
 
     def _failure(self, failure: m.Failure) -> Sequence[Buffer]:
