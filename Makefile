@@ -3,6 +3,7 @@
 #   make demo-network   the same over three worker processes, one of which is killed and comes back
 #   make test      the tests and doctests               make lint    formatting, lint rules, types
 #   make bench     the benchmarks                       make docs    the documentation, in site/
+#   make soak      faults, for an hour                  make fuzz    changed bytes, by the million
 
 .POSIX:
 .SUFFIXES:
@@ -18,7 +19,7 @@ DEMO_OUT = demo-output
 MNIST = ../shared/data/MNIST
 SOURCES = src tests benchmarks examples scripts
 
-.PHONY: all install demo demo-network test test-all test-quick test-slow doctest coverage lint format size bench docs constraints build clean distclean
+.PHONY: all install demo demo-network test test-all test-quick test-slow soak fuzz doctest coverage lint format size bench docs constraints build clean distclean
 
 all: install
 
@@ -74,10 +75,18 @@ doctest: $(VENV)/.stamp-dev
 
 # pytest's status 5 means that it found no test, which is fine while nothing is marked slow.
 test-slow: $(VENV)/.stamp-dev
-	$(PYTEST) -m slow tests || test $$? -eq 5
+	$(PYTEST) -m "slow and not soak" tests || test $$? -eq 5
+
+# Connections cut at every byte, 200 kills, a million ops, 500 MB: each prints its numbers. See tests/faults.
+soak: $(VENV)/.stamp-dev
+	$(PYTEST) -m soak -s tests/faults --ignore tests/faults/test_frames.py
+
+fuzz: $(VENV)/.stamp-dev
+	$(PYTEST) -m soak -s tests/faults/test_frames.py
+	$(PYTEST) -m slow tests/serde/test_hostile_bytes.py
 
 coverage: $(VENV)/.stamp-dev
-	$(PYTEST) --cov --cov-report=term --doctest-modules src/syft tests
+	$(PYTEST) -m "not soak" --cov --cov-report=term --doctest-modules src/syft tests
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/python -m ruff format --check $(SOURCES)

@@ -63,6 +63,18 @@ def test_sync_tells_of_results_that_nobody_asked_for(served: Serve, connect: Con
     del lost
 
 
+def test_sync_does_not_tell_again_what_was_asked_about(served: Serve, connect: Connect) -> None:
+    bob = connect(served())
+    x = torch.zeros(2).send(bob)
+    lost, also = x.view(5), x.view(7)
+    with pytest.raises(RuntimeError, match=r"\[5\]"):
+        lost.get()
+    with pytest.raises(RuntimeError, match=r"\[7\]"):
+        bob.sync()
+    bob.sync()
+    del also
+
+
 def test_a_synchronous_client_hears_at_once(served: Serve, connect: Connect) -> None:
     bob = connect(served(), synchronous=True)
     x = torch.zeros(2).send(bob)

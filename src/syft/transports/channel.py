@@ -27,6 +27,9 @@ class Channel:
         pool: where that happens.
         max_parcel: the longest message to accept, in bytes.
         window: bytes that may wait to be sent back before the next message is dealt with.
+
+    Attributes:
+        ended: why nothing is dealt with any more; None while it is.
     """
 
     def __init__(self, id: bytes, secret: bytes, handle: Handle, pool: Executor, max_parcel: int, window: int) -> None:
@@ -34,7 +37,7 @@ class Channel:
         self._handle, self._pool = handle, pool
         self._limits = max_parcel, window
         self._lock = threading.Lock()
-        self._inbox: deque[Parcel] = deque()
+        self._inbox: deque[tuple[Stream, Parcel]] = deque()  # each with the stream that it came by, for its answer
         self._running = False
         self.ended: str | None = None
         self.stream = Stream(max_parcel, window)
@@ -90,7 +93,7 @@ class Channel:
         with self._lock:
             if self.ended is not None:
                 return
-            self._inbox.extend(parcels)
+            self._inbox.extend([(self.stream, parcel) for parcel in parcels])
             if self._running or not self._inbox:
                 return
             self._running = True
@@ -112,8 +115,7 @@ class Channel:
                     self._running = False
                     stream = self.stream
                     break
-                parcel = self._inbox.popleft()
-            stream = self.stream
+                stream, parcel = self._inbox.popleft()
             reply = self._handle(parcel)
             stream.dealt(parcel.number)
             if reply is not None:

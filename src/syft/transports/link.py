@@ -46,7 +46,6 @@ class Link:
         self._sending = threading.Lock()  # held while frames are taken from the stream and sent, in order
         self._reading = threading.Lock()  # held by whoever reads from the wire
         self._read_at = 0.0  # when a request was last answered to its own thread
-        self._read_error: Exception | None = None
         self._wire: Wire | None = None
         self._stream: Stream | None = None
         self._failure: ConnectionLost | None = None
@@ -101,7 +100,7 @@ class Link:
         settings = self.settings
         wire = Wire(settings.address, settings.tls, max(0.05, deadline - time.monotonic()))
         try:
-            challenge = handshake.Challenge.unpack(_next_frame(wire, deadline))
+            challenge = handshake.Challenge.unpack(wire.receive_one(deadline))
             before, stream = self.welcome, self._stream
             token = settings.token
             reply = handshake.answer(
@@ -114,7 +113,7 @@ class Link:
                 handshake.FRESH if stream is None else stream.received,
             )
             wire.send(reply.pack())
-            welcome = handshake.Welcome.unpack(_next_frame(wire, deadline))
+            welcome = handshake.Welcome.unpack(wire.receive_one(deadline))
         except BaseException:
             wire.close()
             raise
@@ -129,7 +128,8 @@ class Link:
             self._stream = Stream(settings.max_parcel, min(welcome.window, _FIRST_WINDOW))
         else:
             stream.resume(welcome.received)
-        wire.opened()
+        # With connecting anew, less than two keepalives.
+        wire.opened(max(1.25 * welcome.keepalive, 1.75 * welcome.keepalive - settings.reconnect))
         self.worker, self.welcome, self._wire = challenge.worker, welcome, wire
         return bool(welcome.resumed)
 
@@ -175,7 +175,7 @@ class Link:
             RequestTimeoutError: there was no answer in time.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        number, answered = self.begin(parts)
+        number, answered = self.begin(parts, deadline=deadline)
         self._read_until(answered, deadline)
         if not answered.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
             with self._lock:
@@ -186,8 +186,10 @@ class Link:
             )
         return answered.result()
 
-    def begin(self, parts: Sequence[Buffer], done: Callable[[Answered], None] | None = None) -> tuple[int, Answered]:
-        """Send a request without waiting; its number, and where its answer will be.
+    def begin(
+        self, parts: Sequence[Buffer], done: Callable[[Answered], None] | None = None, deadline: float | None = None
+    ) -> tuple[int, Answered]:
+        """Send a request without waiting for more than it takes, or the deadline; its number, and its answer's place.
 
         Raises:
             ConnectionLost: the connection is broken.
@@ -199,9 +201,8 @@ class Link:
             self._waiting[number] = answered
         if self._failure is not None:  # broken in between: nobody would settle it
             self._settle(number, None, self._failure)
-        self._flush()
-        if done is not None:
-            self._wake()  # the thread is to read
+        if not self._flush(deadline=deadline) or done is not None:
+            self._wake()  # the thread is to send what is left, or to read
         return number, answered
 
     def _read_until(self, answered: Answered, deadline: float | None) -> None:
@@ -217,13 +218,13 @@ class Link:
                 for data in wire.receive(wait):
                     self._take_in(data)
         except (SyftError, OSError) as error:
-            self._read_error = error
             if wire is not None:
+                wire.error = error
                 wire.abort(str(error))
         finally:
             self._read_at = time.monotonic()
             self._reading.release()
-            if self._waiting or self._read_error is not None:
+            if self._waiting or (wire is not None and wire.error is not None):
                 self._wake()  # now the thread is to read, or to connect anew
 
     def _open_stream(self) -> Stream:
@@ -236,24 +237,28 @@ class Link:
         if self._failure is not None:
             raise type(self._failure)(str(self._failure))
 
-    def _flush(self, *, wait: bool = True) -> None:
-        stream = self._stream
-        if stream is None:
-            return
-        while stream.unsent or stream.owes:
-            if not self._sending.acquire(blocking=wait):
-                return  # whoever holds it looks again when done
+    def _flush(self, *, wait: bool = True, deadline: float | None = None) -> bool:
+        """Send what there is, and say whether the deadline left time for that."""
+        stream, wire = self._stream, self._wire
+        while stream is not None and (stream.unsent or stream.owes or (wire is not None and wire.behind)):
+            left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
+            if not (self._sending.acquire(timeout=left) if wait else self._sending.acquire(blocking=False)):
+                return not wait  # whoever holds it looks again when done
             try:
                 self._posted = 0
                 wire = self._wire
-                while wire is not None and (data := stream.take(acknowledge=True)) is not None:
-                    wire.send(data)
+                if wire is None:
+                    return True
+                if not wire.flush(deadline):
+                    return False
+                while (data := stream.take(acknowledge=True)) is not None:
+                    if not wire.send(data, deadline):
+                        return False
             except ConnectionLost:
-                return  # what was taken is kept; the thread connects anew and sends it again
+                return True  # what was taken is kept; the thread connects anew and sends it again
             finally:
                 self._sending.release()
-            if wire is None:
-                return
+        return True
 
     def _wake(self) -> None:
         self._awake = True
@@ -282,14 +287,15 @@ class Link:
         asked = time.monotonic()
         self._flush(wait=False)
         while self._failure is None:
-            frames = self._receive(wire, keepalive / 4)
+            left = wire.heard + wire.patience - time.monotonic()
+            frames = self._receive(wire, min(keepalive / 4, max(0.01, left)))
             if self._awake:
                 self._gather()
                 self._flush(wait=False)
             if not frames:
                 self._idle()
             now = time.monotonic()
-            if now - wire.heard > 1.75 * keepalive:
+            if now - wire.heard > wire.patience:
                 raise ConnectionLost(
                     f"worker {self.worker!r} at {self.settings.address.url} has given no sign of life for "
                     f"{now - wire.heard:.1f} s"
@@ -307,8 +313,8 @@ class Link:
         if not self._reading.acquire(blocking=False):
             return 1
         try:
-            if self._read_error is not None:
-                raise self._read_error
+            if wire.error is not None:
+                raise wire.error
             frames = wire.receive(0)
             for data in frames:
                 self._take_in(data)
@@ -360,7 +366,6 @@ class Link:
         while time.monotonic() < deadline and self._failure is None:
             try:
                 with self._reading:
-                    self._read_error = None
                     self._open(deadline)
             except SessionLost as lost:
                 reason = lost
@@ -417,13 +422,6 @@ class Link:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(2.0)
-
-
-def _next_frame(wire: Wire, deadline: float) -> bytes:
-    while True:
-        frames = wire.receive(max(0.01, deadline - time.monotonic()))
-        if frames:
-            return frames[0]
 
 
 def _close_pipe(*descriptors: int) -> None:

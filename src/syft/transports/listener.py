@@ -221,7 +221,7 @@ class Listener:
         finally:
             writer.cancel()
             channel.detach(notify)
-            self.gate.left(channel, connection.close_code == GOOD_BYE)
+            self.gate.left(channel, connection.close_code == GOOD_BYE or channel.ended is not None)
 
     async def _read(self, connection: ServerConnection, channel: Channel, notify: Callable[[], None]) -> None:
         try:
@@ -250,7 +250,7 @@ async def _write(
             wake.clear()
             while channel.serves(notify) and (data := stream.take(acknowledge=True)) is not None:
                 await connection.send(data)
-            if channel.ended is not None:
+            if channel.ended is not None:  # who waits for an answer would wait for ever
                 await connection.close(1008, channel.ended.encode()[:_LONGEST_REASON].decode(errors="ignore"))
                 return
             if not channel.serves(notify):

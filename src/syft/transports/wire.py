@@ -47,11 +47,13 @@ class Wire:
     def __init__(self, address: Address, tls: ssl.SSLContext | None, timeout: float) -> None:
         self.address = address
         self._deadline: float | None = time.monotonic() + timeout
+        self.patience = timeout  # seconds without a sign of life until the other end is gone
         self._lock = threading.Lock()  # guards the protocol, the socket and what waits to be written
         self._waiting: deque[bytes | memoryview] = deque()
         self._frames: deque[bytes] = deque()
         self._pieces: list[bytes] = []
         self._broken: str | None = None
+        self.error: Exception | None = None  # why one of those who read gave it up
         self.final = False  # the worker closed it and would close the next one, too
         self.heard = time.monotonic()
         self._socket = self._connect(tls, timeout)
@@ -63,7 +65,9 @@ class Wire:
             self._protocol.send_request(self._protocol.connect())
             self._write()
             while self._protocol.state is State.CONNECTING:
-                self._frames.extendleft(self.receive(timeout))  # the first message may come with the last header
+                self._frames.extendleft(
+                    reversed(self.receive(timeout))
+                )  # the first message may come with the last header
                 if self._protocol.handshake_exc is not None:
                     raise self._protocol.handshake_exc
         except (InvalidHandshake, WebSocketException) as error:
@@ -96,17 +100,33 @@ class Wire:
 
     # --- out ----------------------------------------------------------------------------------------
 
-    def send(self, data: bytes) -> None:
-        """Send one binary message; returns once the operating system has it.
+    def send(self, data: bytes, deadline: float | None = None) -> bool:
+        """Send one binary message.
+
+        Args:
+            data: its bytes.
+            deadline: when to return at the latest; what is left then goes out with what is sent next, or by `flush`.
+
+        Returns:
+            Whether the operating system has all of it.
 
         Raises:
-            ConnectionLost: the connection is broken.
+            ConnectionLost: the connection is broken, or the other end takes nothing.
         """
         with self._lock:
             self._check()
             self._protocol.send_binary(data)
             self._waiting.extend(self._protocol.data_to_send())
-        self._write()
+        return self._write(deadline)
+
+    def flush(self, deadline: float | None = None) -> bool:
+        """Send what is left of earlier messages; see `send`."""
+        return not self._waiting or self._write(deadline)
+
+    @property
+    def behind(self) -> bool:
+        """Whether something is left of earlier messages."""
+        return bool(self._waiting)
 
     def ping(self) -> None:
         """Ask for a sign of life; never waits."""
@@ -116,17 +136,20 @@ class Wire:
                 self._waiting.extend(self._protocol.data_to_send())
         self._write(wait=False)
 
-    def _write(self, *, wait: bool = True) -> None:
+    def _write(self, deadline: float | None = None, *, wait: bool = True) -> bool:
+        blocked = False
         while True:
             with self._lock:
                 self._waiting.extend(self._protocol.data_to_send())
                 if not self._waiting:
-                    return
+                    return True
                 self._check()
                 try:
                     while self._waiting:
                         data = memoryview(self._waiting[0])
                         sent = self._socket.send(data) if len(data) else 0
+                        if blocked:  # the other end takes what is sent: a sign of life, too
+                            self.heard, blocked = time.monotonic(), False
                         if sent < len(data):
                             self._waiting[0] = data[sent:]
                         else:
@@ -137,9 +160,15 @@ class Wire:
                 except OSError as error:
                     self._break(f"the connection to {self.address.url} broke while sending: {error}")
                     continue
-            if not wait:
-                return
-            self._ready(write=True, timeout=0.2)
+            now, blocked = time.monotonic(), True
+            if not wait or (deadline is not None and now >= deadline):
+                return False
+            if now - self.heard > self.patience:  # who looks for signs of life may be who waits here
+                self._read()
+                if now - self.heard > self.patience:
+                    self.abort(f"{self.address.url} takes nothing and has given no sign of life")
+                continue
+            self._ready(write=True, timeout=0.2 if deadline is None else min(0.2, deadline - now))
 
     # --- in -----------------------------------------------------------------------------------------
 
@@ -171,6 +200,8 @@ class Wire:
         Raises:
             ConnectionLost: the connection is broken.
         """
+        if self._deadline is not None and timeout is not None:
+            timeout = min(timeout, max(0.001, self._deadline - time.monotonic()))
         if timeout != 0 and not self._frames and not self._pending():
             self._ready(write=False, timeout=timeout)
         self._read()
@@ -178,16 +209,32 @@ class Wire:
             self._write(wait=False)  # what the library answers by itself, such as pongs
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise ConnectionLost(f"{self.address.url} took the connection and does not answer")
-        frames = list(self._frames)
-        self._frames.clear()
-        if not frames:
-            with self._lock:
+        with self._lock:
+            frames = list(self._frames)
+            self._frames.clear()
+            if not frames:
                 self._check()
         return frames
 
-    def opened(self) -> None:
-        """The handshakes are over: waiting is no longer bounded by their time."""
-        self._deadline = None
+    def receive_one(self, deadline: float) -> bytes:
+        """Wait for a single message; those that came with it are given out later.
+
+        Raises:
+            ConnectionLost: the connection is broken, or it is too late.
+        """
+        while True:
+            frames = self.receive(max(0.01, deadline - time.monotonic()))
+            if frames:
+                self._frames.extendleft(reversed(frames[1:]))
+                return frames[0]
+
+    def opened(self, patience: float) -> None:
+        """The handshakes are over: waiting is no longer bounded by their time.
+
+        Args:
+            patience: seconds without a sign of life until the other end is gone.
+        """
+        self._deadline, self.patience = None, patience
 
     def _read(self) -> None:
         with self._lock:

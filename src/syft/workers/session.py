@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from syft.exceptions import (
     DecodeError,
     GetNotPermittedError,
     PermissionDenied,
+    SyftError,
     UnsupportedOp,
 )
 from syft.serde.codec import decode, encode, encode_in_parts
@@ -127,7 +129,10 @@ class Session(BaseWorker):
         """
         reply = self._handled(parcel)
         for peer in self._peers():
-            peer._settle()  # what this message made other workers forget is forgotten before its answer goes out
+            # What this message made other workers forget is forgotten before its answer goes out. What a worker that
+            # is lost was to forget is lost with it.
+            with contextlib.suppress(SyftError):
+                peer._settle()
         return reply
 
     def _handled(self, parcel: Parcel) -> Sequence[Buffer] | None:
@@ -294,6 +299,9 @@ class Session(BaseWorker):
         if not asked:
             self._unreported.append((failure, made is not None or type(message) is m.Put))
             return None
+        told = [unheard for unheard in self._unreported if unheard[0] is failure]
+        for unheard in told:
+            self._unreported.remove(unheard)
         return self._failure(failure)
 
     def _failure(self, failure: m.Failure) -> Sequence[Buffer]:
