@@ -105,8 +105,8 @@ class Stream:
             self._outstanding += size
             return self._numbered
 
-    def take(self, *, acknowledge: bool = False) -> bytes | None:
-        """The next websocket message to send, or None.
+    def take(self, *, acknowledge: bool = False) -> list[Buffer] | None:
+        """The next websocket message to send, in parts that are one after the other, or None.
 
         Args:
             acknowledge: give a message without records if there is something to acknowledge.
@@ -132,7 +132,7 @@ class Stream:
                     break
                 self._cut = 0
                 self._unacknowledged.append(self._unsent.popleft())
-        return b"".join(out)
+        return out
 
     def wait_acknowledged(self, number: int, timeout: float | None = None) -> bool:
         """Wait until the other end has dealt with a parcel.
@@ -162,7 +162,7 @@ class Stream:
 
     # --- in -----------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes) -> list[Parcel]:
+    def receive(self, data: bytes | bytearray) -> list[Parcel]:
         """Take a websocket message apart.
 
         Returns:

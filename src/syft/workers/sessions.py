@@ -138,8 +138,8 @@ class Sessions:
             guest = session is not None
             if session is None:
                 session = Session(self.home, identity, id[:4].hex())
-            handle = GuestSession(session).handle if guest else session.handle
-            channel = Channel(id, secret, handle, self.pool, limits.message_bytes, limits.window)
+            served = GuestSession(session) if guest else session
+            channel = Channel(id, secret, served.handle, self.pool, limits.message_bytes, limits.window, served.at_once)
             seat = self._seats[id] = _Seat(channel, session, identity, guest, invitation)
         return seat
 
