@@ -5,7 +5,23 @@ from __future__ import annotations
 from typing import Protocol
 
 import syft as sy
-from benchmarks import cnn_step, equality, four_points, import_time, leaks, op_coverage, plain_torch, plans, remote_add
+from benchmarks import (
+    cnn_step,
+    equality,
+    four_points,
+    import_time,
+    leaks,
+    network_adds,
+    network_bytes,
+    network_delay,
+    network_idle,
+    network_round_trip,
+    network_training,
+    op_coverage,
+    plain_torch,
+    plans,
+    remote_add,
+)
 from benchmarks.row import Row
 
 
@@ -25,4 +41,10 @@ SUITE: dict[str, Benchmark] = {
     "op_coverage": op_coverage.run,
     "equality": equality.run,
     "plans": plans.run,
+    "network_adds": network_adds.run,
+    "network_round_trip": network_round_trip.run,
+    "network_bytes": network_bytes.run,
+    "network_training": network_training.run,
+    "network_delay": network_delay.run,
+    "network_idle": network_idle.run,
 }

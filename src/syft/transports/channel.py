@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -17,6 +18,10 @@ logger = logging.getLogger("syft.transports")
 Handle = Callable[[Parcel], Sequence[Buffer] | None]
 
 
+def _never(parcel: Parcel) -> Sequence[Buffer] | None:
+    return None
+
+
 class Channel:
     """One client's messages, in order.
 
@@ -27,17 +32,28 @@ class Channel:
         pool: where that happens.
         max_parcel: the longest message to accept, in bytes.
         window: bytes that may wait to be sent back before the next message is dealt with.
+        at_once: answers what takes no time, in the network's thread; None for all else. It never raises.
 
     Attributes:
         ended: why nothing is dealt with any more; None while it is.
     """
 
-    def __init__(self, id: bytes, secret: bytes, handle: Handle, pool: Executor, max_parcel: int, window: int) -> None:
+    def __init__(
+        self,
+        id: bytes,
+        secret: bytes,
+        handle: Handle,
+        pool: Executor,
+        max_parcel: int,
+        window: int,
+        at_once: Handle = _never,
+    ) -> None:
         self.id, self.secret = id, secret
-        self._handle, self._pool = handle, pool
+        self._handle, self._pool, self._at_once = handle, pool, at_once
         self._limits = max_parcel, window
         self._lock = threading.Lock()
         self._inbox: deque[tuple[Stream, Parcel]] = deque()  # each with the stream that it came by, for its answer
+        self._waiting = 0  # bytes in the inbox
         self._running = False
         self.ended: str | None = None
         self.stream = Stream(max_parcel, window)
@@ -58,6 +74,11 @@ class Channel:
     def busy(self) -> bool:
         """Whether a message is being dealt with."""
         return self._running
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more waits than a client sends that keeps to its window."""
+        return self._waiting > sum(self._limits)
 
     def serves(self, notify: Callable[[], None]) -> bool:
         """Whether the connection of this callback is still the one in use."""
@@ -88,16 +109,39 @@ class Channel:
         if self._notify is notify:
             self._notify, self.left_at = None, time.monotonic()
 
-    def deliver(self, parcels: Sequence[Parcel]) -> None:
-        """Have these dealt with, after what came before."""
+    def deliver(self, parcels: Sequence[Parcel]) -> bool:
+        """Have these dealt with, after what came before.
+
+        Returns:
+            Whether that is done already, and there is an answer to send.
+        """
+        stream = self.stream
         with self._lock:
-            if self.ended is not None:
-                return
-            self._inbox.extend([(self.stream, parcel) for parcel in parcels])
-            if self._running or not self._inbox:
-                return
+            if self.ended is not None or not parcels:
+                return False
+            alone = len(parcels) == 1 and not self._running and not self._inbox and not stream.full(0)
+            if not alone:
+                self._queue(stream, parcels)
+                return False
             self._running = True
-        self._pool.submit(self._run)
+        reply = self._at_once(parcels[0])
+        with self._lock:
+            self._running = False
+            if reply is None:
+                self._queue(stream, parcels)
+                return False
+        stream.dealt(parcels[0].number)
+        with contextlib.suppress(ConnectionLost):  # the client does not wait for it any more
+            stream.put(reply, REPLY, parcels[0].number, wait=False)
+        return True
+
+    def _queue(self, stream: Stream, parcels: Sequence[Parcel]) -> None:
+        for parcel in parcels:
+            self._inbox.append((stream, parcel))
+            self._waiting += parcel.size
+        if not self._running:
+            self._running = True
+            self._pool.submit(self._run)
 
     def _run(self) -> None:
         try:
@@ -116,6 +160,11 @@ class Channel:
                     stream = self.stream
                     break
                 stream, parcel = self._inbox.popleft()
+                crowded = self.crowded
+                self._waiting -= parcel.size
+                relieved = crowded and not self.crowded
+            if relieved:
+                self._tell()
             reply = self._handle(parcel)
             stream.dealt(parcel.number)
             if reply is not None:
@@ -137,5 +186,6 @@ class Channel:
         with self._lock:
             self.ended = reason
             self._inbox.clear()
+            self._waiting = 0
         self.stream.close(reason)
         self._tell()

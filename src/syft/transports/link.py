@@ -251,8 +251,8 @@ class Link:
                     return True
                 if not wire.flush(deadline):
                     return False
-                while (data := stream.take(acknowledge=True)) is not None:
-                    if not wire.send(data, deadline):
+                while (parts := stream.take(acknowledge=True)) is not None:
+                    if not wire.send(b"".join(parts), deadline):
                         return False
             except ConnectionLost:
                 return True  # what was taken is kept; the thread connects anew and sends it again

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from syft.exceptions import AuthenticationError, ConnectionLost, DecodeError, LimitExceededError, SyftError, UsageError
+from syft.exceptions import AuthenticationError, DecodeError, LimitExceededError, UsageError
 from syft.transports import handshake
 from syft.transports.channel import Channel
+from syft.transports.conversation import Connection, Conversation
 from syft.transports.stream import MAX_FRAME
 from syft.transports.tls import user_of
 from syft.transports.wire import GOOD_BYE, SUBPROTOCOL
@@ -25,7 +26,6 @@ from syft.transports.wire import GOOD_BYE, SUBPROTOCOL
 logger = logging.getLogger("syft.transports")
 
 _HANDSHAKE_SECONDS = 10.0
-_LONGEST_REASON = 123  # bytes that fit into a closing frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +54,6 @@ class Gate(Protocol):
         """Called about once a second."""
 
 
-class _Connection(ServerConnection):
-    """A connection that knows when it last heard of its client, heartbeats included."""
-
-    heard = 0.0
-
-    def data_received(self, data: bytes) -> None:
-        self.heard = time.monotonic()
-        super().data_received(data)
-
-
 class Listener:
     """Accepts connections in a thread of its own.
 
@@ -90,7 +80,7 @@ class Listener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._stop: asyncio.Event | None = None
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
 
     def start(self) -> None:
         """Bind and serve; returns when connections are accepted.
@@ -138,7 +128,7 @@ class Listener:
                 self.port,
                 ssl=self.tls,
                 subprotocols=[SUBPROTOCOL],
-                create_connection=_Connection,
+                create_connection=Connection,
                 compression=None,
                 max_size=MAX_FRAME,
                 max_queue=4,
@@ -169,7 +159,7 @@ class Listener:
         server.close()
 
     async def _connection(self, connection: ServerConnection) -> None:
-        if not isinstance(connection, _Connection):
+        if not isinstance(connection, Connection):
             return
         if len(self._connections) >= self.max_connections:
             await connection.close(1013, "the worker has as many clients as it takes; try again later")
@@ -184,7 +174,7 @@ class Listener:
         finally:
             self._connections.discard(connection)
 
-    async def _handshake(self, connection: ServerConnection) -> Admission | None:
+    async def _handshake(self, connection: Connection) -> Admission | None:
         challenge = handshake.Challenge.make(self.gate.name, self.gate.anonymous)
         await connection.send(challenge.pack())
         peer = str((connection.remote_address or ("?",))[0])
@@ -203,59 +193,19 @@ class Listener:
             await connection.close(1008, "no answer to the challenge")
         return None
 
-    async def _converse(self, connection: ServerConnection, admission: Admission) -> None:
-        channel, loop, wake = admission.channel, asyncio.get_running_loop(), asyncio.Event()
-
-        def notify() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the worker stops
-                loop.call_soon_threadsafe(wake.set)
-
-        welcome = admission.welcome
-        channel.attach(notify, None if welcome.received == handshake.FRESH else welcome.received)
-        received = channel.stream.received
-        await connection.send(_with_received(welcome, received).pack())
-        writer = loop.create_task(_write(connection, channel, wake, notify))
-        notify()
+    async def _converse(self, connection: Connection, admission: Admission) -> None:
+        channel, welcome = admission.channel, admission.welcome
+        conversation = Conversation(connection, channel, self.gate.name)
+        channel.attach(conversation.notify, None if welcome.received == handshake.FRESH else welcome.received)
         try:
-            await self._read(connection, channel, notify)
+            received = channel.stream.received
+            await connection.send(_with_received(welcome, received).pack())
+            conversation.begin()
+            await connection.wait_closed()
         finally:
-            writer.cancel()
-            channel.detach(notify)
+            conversation.end()
+            channel.detach(conversation.notify)
             self.gate.left(channel, connection.close_code == GOOD_BYE or channel.ended is not None)
-
-    async def _read(self, connection: ServerConnection, channel: Channel, notify: Callable[[], None]) -> None:
-        try:
-            async for data in connection:
-                if not channel.serves(notify):
-                    return
-                if not isinstance(data, bytes):
-                    raise DecodeError("frames are binary")
-                parcels = channel.stream.receive(data)
-                if parcels:
-                    channel.deliver(parcels)
-        except LimitExceededError as error:
-            await connection.close(1009, str(error)[:120])
-        except SyftError as error:
-            logger.warning("a client of worker %r broke the protocol: %s", self.gate.name, error)
-            await connection.close(1002, str(error)[:120])
-
-
-async def _write(
-    connection: ServerConnection, channel: Channel, wake: asyncio.Event, notify: Callable[[], None]
-) -> None:
-    stream = channel.stream
-    with contextlib.suppress(ConnectionClosed, ConnectionLost):
-        while True:
-            await wake.wait()
-            wake.clear()
-            while channel.serves(notify) and (data := stream.take(acknowledge=True)) is not None:
-                await connection.send(data)
-            if channel.ended is not None:  # who waits for an answer would wait for ever
-                await connection.close(1008, channel.ended.encode()[:_LONGEST_REASON].decode(errors="ignore"))
-                return
-            if not channel.serves(notify):
-                connection.transport.abort()  # the client came back over another connection
-                return
 
 
 def _with_received(welcome: handshake.Welcome, received: int) -> handshake.Welcome:

@@ -106,8 +106,8 @@ class Stream:
             self._outstanding += size
             return self._numbered
 
-    def take(self, *, acknowledge: bool = False) -> bytes | None:
-        """The next websocket message to send, or None.
+    def take(self, *, acknowledge: bool = False) -> list[Buffer] | None:
+        """The next websocket message to send, in parts that are one after the other, or None.
 
         Args:
             acknowledge: give a message without records if there is something to acknowledge.
@@ -133,9 +133,8 @@ class Stream:
                     break
                 self._cut = 0
                 self._unacknowledged.append(self._unsent.popleft())
-        data = b"".join(out)
-        self.moved += len(data)
-        return data
+        self.moved += sum(map(len, out))
+        return out
 
     def wait_acknowledged(self, number: int, timeout: float | None = None) -> bool:
         """Wait until the other end has dealt with a parcel.
@@ -165,7 +164,7 @@ class Stream:
 
     # --- in -----------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes) -> list[Parcel]:
+    def receive(self, data: bytes | bytearray) -> list[Parcel]:
         """Take a websocket message apart.
 
         Returns:

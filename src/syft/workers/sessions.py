@@ -143,8 +143,9 @@ class Sessions:
             guest = session is not None
             if session is None:
                 session = Session(self.home, identity, id[:4].hex())
-            timed = Timed(GuestSession(session).handle if guest else session.handle, limits)
-            channel = Channel(id, secret, timed, self.pool, limits.message_bytes, limits.window)
+            served = GuestSession(session) if guest else session
+            timed = Timed(served.handle, limits)
+            channel = Channel(id, secret, timed, self.pool, limits.message_bytes, limits.window, served.at_once)
             seat = self._seats[id] = _Seat(channel, session, identity, guest, timed, invitation)
         return seat
 

@@ -1,0 +1,110 @@
+"""The seeds' MNIST training loop on a served worker, against the same loop in plain torch.
+
+For every batch the model is sent, trained one step on the data there and fetched, as in the seeds' program. Client and
+worker have one torch thread each. With the weights left there, or as a plan, it takes less; those rows inform.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn, optim
+
+import syft as sy
+from benchmarks.cnn_step import BATCH_SIZE, train_step
+from benchmarks.measure import alternate
+from benchmarks.models import Net, mnist_batches
+from benchmarks.row import Row
+from benchmarks.served_worker import ServedWorker
+
+Batches = list[tuple[torch.Tensor, torch.Tensor]]
+Step = Callable[[], object]
+
+
+def sgd(model: nn.Module) -> optim.Optimizer:
+    """The seeds' optimizer."""
+    return optim.SGD(model.parameters(), lr=0.01)
+
+
+def plain_step(model: nn.Module, batches: Batches) -> Step:
+    """One batch in plain torch."""
+    endless, optimizer = itertools.cycle(batches), sgd(model)
+    return lambda: train_step(model, optimizer, *next(endless))
+
+
+def sent_and_fetched(worker: sy.WebsocketClientWorker, model: nn.Module, batches: Batches) -> Step:
+    """One batch with the model sent before and fetched after."""
+    endless = itertools.cycle([(data.send(worker), target.send(worker)) for data, target in batches])
+    optimizer = sgd(model)
+
+    def step() -> None:
+        data, target = next(endless)
+        model.send(data.location)
+        train_step(model, optimizer, data, target)
+        model.get()
+
+    return step
+
+
+def left_there(worker: sy.WebsocketClientWorker, model: nn.Module, batches: Batches) -> Step:
+    """One batch with the model on the worker all the time; waits until it has been dealt with."""
+    endless = itertools.cycle([(data.send(worker), target.send(worker)) for data, target in batches])
+    model.send(worker)
+    optimizer = sgd(model)
+
+    def step() -> None:
+        train_step(model, optimizer, *next(endless))
+        worker.sync()
+
+    return step
+
+
+def as_plan(worker: sy.WebsocketClientWorker, model: nn.Module, batches: Batches) -> Step:
+    """One batch by a plan that is on the worker, with its loss fetched."""
+    endless = itertools.cycle([(data.send(worker), target.send(worker)) for data, target in batches])
+    plan = sy.TrainingPlan(model, F.nll_loss, "SGD", {"lr": 0.01})
+    plan.build(*batches[0])
+    there = plan.send(worker)
+    return lambda: there(*next(endless)).get()
+
+
+KINDS = {
+    "model sent, step, model fetched": (sent_and_fetched, 1.15, "1.38–1.69 x on a VirtualWorker"),
+    "model left there": (left_there, None, ""),
+    "as a plan, loss fetched": (as_plan, None, ""),
+}
+
+
+def run(hook: sy.TorchHook, *, quick: bool) -> list[Row]:
+    """Measure one batch of each kind."""
+    batches, source = mnist_batches(4, BATCH_SIZE)
+    rows = []
+    for name, (kind, target, reference) in KINDS.items():
+        torch.manual_seed(0)
+        local = Net()
+        remote = copy.deepcopy(local)
+        with ServedWorker() as served:
+            worker = sy.WebsocketClientWorker(hook, "127.0.0.1", served.port, auto_add=False)
+            result = alternate(
+                kind(worker, remote, batches), plain_step(local, batches), pairs=10 if quick else 60, warm_up=3
+            )
+            worker.close(end=True)
+        ratio = result.ratio()
+        milliseconds = sorted(result.plain)[len(result.plain) // 2] * 1e3
+        rows.append(
+            Row(
+                name=f"MNIST CNN, batch 64, over a websocket, {name} / plain torch",
+                value=ratio.median,
+                unit="x",
+                target=target,
+                reference=reference,
+                spread=str(ratio),
+                note=f"{source}; plain {milliseconds:.0f} ms",
+                samples={"ours_seconds": result.ours, "plain_seconds": result.plain},
+            )
+        )
+    return rows

@@ -1,0 +1,158 @@
+"""`Conversation`: a client's connection once it was let in. It runs in the network's thread, without tasks of its own.
+
+What arrives goes on to the channel from within the callback of the socket, and what the channel has to send is written
+in the next callback at the latest: a short question costs no more than two of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import struct
+import time
+from collections.abc import Callable
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import DATA_OPCODES, Frame
+from websockets.protocol import Event, State
+
+from syft.exceptions import LimitExceededError, SyftError
+from syft.transports.channel import Channel
+from syft.transports.stream import Buffer
+
+logger = logging.getLogger("syft.transports")
+
+_SHORT, _LONG = struct.Struct("!BBH"), struct.Struct("!BBQ")
+_LONGEST_REASON = 123  # bytes that fit into a closing frame
+_BINARY = 0x82  # the last frame of a binary message, which is the only one
+
+
+class Connection(ServerConnection):
+    """A connection that knows when it last heard of its client, heartbeats included, and hands on what arrives.
+
+    Attributes:
+        heard: when something arrived.
+        sink: gets each message; while it is None they wait for `recv`.
+        writable: called when what waits to be written has become less.
+    """
+
+    heard = 0.0
+    sink: Callable[[bytes | bytearray], None] | None = None
+    writable: Callable[[], None] | None = None
+    _pieces: bytearray | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = time.monotonic()
+        super().data_received(data)
+
+    def process_event(self, event: Event) -> None:
+        """Hand on what arrived."""
+        sink = self.sink
+        if sink is None or not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
+            super().process_event(event)
+            return
+        if event.fin and self._pieces is None:
+            sink(event.data)  # type: ignore[arg-type]
+            return
+        # A proxy may have cut it; the library has checked that the whole is not too long.
+        self._pieces = (self._pieces or bytearray()) + event.data
+        if event.fin:
+            whole, self._pieces = self._pieces, None
+            sink(whole)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.writable is not None:
+            self.writable()
+
+    def write(self, parts: list[Buffer]) -> None:
+        """Write one binary message, which is copied once."""
+        size = sum([len(part) for part in parts])
+        if size < 126:
+            head = bytes((_BINARY, size))
+        elif size < 1 << 16:
+            head = _SHORT.pack(_BINARY, 126, size)
+        else:
+            head = _LONG.pack(_BINARY, 127, size)
+        self.transport.write(b"".join([head, *parts]))
+
+
+class Conversation:
+    """Passes messages between a connection and a channel, until one of them ends.
+
+    Args:
+        connection: of the client.
+        channel: of its session.
+        name: of the worker, for the log.
+    """
+
+    def __init__(self, connection: Connection, channel: Channel, name: str) -> None:
+        self.connection, self.channel, self._name = connection, channel, name
+        self._loop = asyncio.get_running_loop()
+        self._told = self._paused = False
+        self._closing: asyncio.Task[None] | None = None
+        self.notify = self._notify  # one object: the channel knows its connection by it
+
+    def begin(self) -> None:
+        """Pass on what arrives from now on, and send what there is."""
+        self.connection.sink, self.connection.writable = self._received, self.flush
+        self.flush()
+
+    def _notify(self) -> None:
+        # There is something to send, or room for more; from any thread.
+        if not self._told:
+            self._told = True
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the worker stops
+                self._loop.call_soon_threadsafe(self.flush)
+
+    def flush(self) -> None:
+        """Send what there is, as far as the operating system takes it."""
+        self._told = False
+        connection, channel = self.connection, self.channel
+        if not channel.serves(self.notify):
+            connection.transport.abort()  # the client came back over another connection
+            return
+        stream = channel.stream
+        while not connection.paused and connection.protocol.state is State.OPEN:
+            parts = stream.take(acknowledge=True)
+            if parts is None:
+                break
+            connection.write(parts)
+        if channel.ended is not None:  # who waits for an answer would wait for ever
+            self._close(1008, channel.ended)
+        elif self._paused and not channel.crowded:
+            self._paused = False
+            connection.transport.resume_reading()
+
+    def _received(self, data: bytes | bytearray) -> None:
+        channel = self.channel
+        if not channel.serves(self.notify):
+            return
+        try:
+            parcels = channel.stream.receive(data)
+        except LimitExceededError as error:
+            self._close(1009, str(error))
+        except SyftError as error:
+            logger.warning("a client of worker %r broke the protocol: %s", self._name, error)
+            self._close(1002, str(error))
+        else:
+            if parcels and channel.deliver(parcels):
+                self.flush()
+            if channel.crowded and not self._paused:
+                self._paused = True
+                self.connection.transport.pause_reading()
+
+    def _close(self, code: int, reason: str) -> None:
+        self.end()
+        said = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
+        self._closing = self._closing or self._loop.create_task(self.connection.close(code, said))
+
+    def end(self) -> None:
+        """Pass nothing on any more."""
+        self.connection.sink = _drop
+        self.connection.writable = None
+
+
+def _drop(data: bytes | bytearray) -> None:
+    pass
