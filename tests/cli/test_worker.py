@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -123,6 +125,37 @@ def test_it_tells_how_it_is_on_a_second_port(start: Start, connect: Any) -> None
     assert "syft_sessions 1.0" in read("/metrics") and 'kind="Put"' in read("/metrics")
     assert process.stop() == 0
     del x
+
+
+def test_it_stops_in_the_middle_of_a_training(start: Start, connect: Any, tmp_path: Path) -> None:
+    np.savez(tmp_path / "points.npz", x=np.ones((100_000, 2), np.float32), y=np.ones((100_000, 1), np.float32))
+    process = start("--id", "bob", "--port", "0", "--data", "points=points.npz")
+    bob = connect(process.port)
+    example = (torch.zeros(2, 2), torch.zeros(2, 1))
+    loss_fn = torch.nn.functional.mse_loss
+    model = torch.nn.Linear(2, 1)
+    config = sy.TrainConfig(
+        model, lambda pred, target: loss_fn(pred, target), batch_size=1, epochs=100, example=example
+    )
+    config.send(bob)
+    failed: list[Exception] = []
+    thread = threading.Thread(target=lambda: failed.append(_error_of(bob.fit, "points")), daemon=True)
+    aside = bob.aside()
+    thread.start()
+    while not aside.ask("training", "report")["steps"]:
+        time.sleep(0.05)
+    began = time.monotonic()
+    assert process.stop() == 0 and time.monotonic() - began < 15
+    thread.join(15)
+    assert isinstance(failed[0], ConnectionLost) and "has stopped" in process.output
+    aside.close()
+
+
+def _error_of(function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return function(*args)
+    except Exception as error:
+        return error
 
 
 def test_ctrl_c_stops_it_too(start: Start) -> None:

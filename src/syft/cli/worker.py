@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -207,8 +208,12 @@ def _serve(served: WebsocketServerWorker, loaded: list[str], status: StatusServe
     finally:
         if status is not None:
             status.stop()
-        served.stop()
+        ended = served.stop()
     console.print(f"worker {served.id} has stopped", markup=False)
+    if not ended:  # in the middle of a kernel, which would keep the process alive for as long as it takes
+        logging.getLogger("syft.workers").warning("a command was cut off in the middle of an op")
+        sys.stdout.flush()
+        os._exit(0)
 
 
 class _Json(logging.Formatter):

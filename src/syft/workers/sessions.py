@@ -25,6 +25,7 @@ from syft.workers.timed import Timed
 logger = logging.getLogger("syft.workers")
 
 _INVITATION_SECONDS = 300.0
+_LAST_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -220,6 +221,7 @@ class Sessions:
             if not seat.guest:
                 self._invitations = {k: v for k, v in self._invitations.items() if v[1] is not seat.session}
                 guests = [k for k, other in self._seats.items() if other.session is seat.session]
+        seat.timed.limit.give_up(reason)
         seat.channel.end(reason)
         if not seat.guest:
             for guest in guests:
@@ -228,11 +230,20 @@ class Sessions:
             seat.session.leave_peers()
             self.home.audit("left", seat.identity.user, seat.session.name, why=reason)
 
-    def close(self) -> None:
-        """End all sessions."""
+    def close(self) -> bool:
+        """End all sessions, and wait a little for what is being dealt with.
+
+        Returns:
+            Whether it has ended; a kernel that runs on cannot be interrupted.
+        """
+        channels = [seat.channel for seat in self._seats.values()]
         for id in list(self._seats):
             self._end(id, "the worker stops")
         self.pool.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + _LAST_SECONDS
+        while any(channel.busy for channel in channels) and time.monotonic() < until:
+            time.sleep(0.01)
+        return not any(channel.busy for channel in channels)
 
     def rows(self) -> list[tuple[Session, Channel]]:
         """The sessions of clients, with their channels."""

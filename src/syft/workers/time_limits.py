@@ -25,12 +25,17 @@ class TimeLimit:
         training: seconds for a message that goes over batches; 0 for no limit.
     """
 
-    __slots__ = ("_began", "_command", "_training", "_until")
+    __slots__ = ("_began", "_command", "_over", "_training", "_until")
 
     def __init__(self, command: float, training: float) -> None:
         self._command = command or math.inf
         self._training = training or math.inf
         self._began = self._until = math.inf
+        self._over: str | None = None
+
+    def give_up(self, reason: str) -> None:
+        """Have what is dealt with end at its next step or batch: nobody waits for it any more."""
+        self._over = reason
 
     def begin(self) -> None:
         """A message is dealt with from now on."""
@@ -45,8 +50,10 @@ class TimeLimit:
         """Go on with the next step of a plan.
 
         Raises:
-            LimitExceededError: the time is over.
+            LimitExceededError: the time is over, or nobody waits.
         """
+        if self._over is not None:
+            raise LimitExceededError(f"this was given up, because {self._over}")
         if time.monotonic() > self._until:
             raise LimitExceededError(
                 f"this took longer than the {self._command:g} s that the worker gives one command. Send less data or a "

@@ -166,16 +166,23 @@ class WebsocketServerWorker(VirtualWorker):
             self.stop()
         return self
 
-    def stop(self) -> None:
-        """Close the port and all sessions."""
+    def stop(self) -> bool:
+        """Close the port and all sessions; plans and trainings end at their next step or batch.
+
+        Returns:
+            Whether all that was being dealt with has ended. A kernel cannot be interrupted: its thread goes on, and
+            keeps the process alive until it returns.
+        """
+        ended = True
         self._stopped.set()
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.stop()
-            self.sessions.close()
+            ended = self.sessions.close()
         if self.persistence is not None:
             self.persistence.close()
             self.persistence = None
+        return ended
 
     @property
     def serving(self) -> bool:
