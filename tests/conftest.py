@@ -99,7 +99,14 @@ def make_worker(
             pytest.skip(f"over a network there is no {kind.__name__}({id!r}, {', '.join(settings)})")
         port = serve(id)
         worker = ShownWorker(
-            hook, "127.0.0.1", port, id=id, synchronous=_expects_errors(request), timeout=50, **settings
+            hook,
+            "127.0.0.1",
+            port,
+            id=id,
+            synchronous=_expects_errors(request),
+            torchscript=True,
+            timeout=50,
+            **settings,
         )
         remote.append(worker)
         return worker

@@ -52,7 +52,7 @@ def main() -> None:
         order = json.loads(line)
         if "new" in order:
             torch.set_num_threads(order["threads"])  # results of several threads differ in the last bit
-            worker = WebsocketServerWorker(hook, "127.0.0.1", 0, id=order["new"], auto_add=False)
+            worker = WebsocketServerWorker(hook, "127.0.0.1", 0, id=order["new"], torchscript=True, auto_add=False)
             worker.start(block=False)
             workers[worker.port] = worker
             answer = {"port": worker.port}

@@ -50,6 +50,7 @@ from syft.cli.worker_options import (
     TakeOption,
     ThreadsOption,
     TokensOption,
+    TorchScriptOption,
     VerboseOption,
 )
 from syft.federated.data_files import DataSpec, load_data_file
@@ -96,6 +97,7 @@ def worker(
     run: RunOption = "all",
     take: TakeOption = "all",
     publish: PublishOption = "all",
+    torchscript: TorchScriptOption = False,
     max_message: MaxMessageOption = 1024,
     max_result: MaxResultOption = 1024,
     max_stored: MaxStoredOption = 4096,
@@ -138,22 +140,10 @@ def worker(
         training_seconds=max_training_seconds,
     )
     served = WebsocketServerWorker(
-        TorchHook(torch),
-        host,
-        port,
-        id,
-        verbose=verbose,
-        cert_path=certificate,
-        key_path=key,
-        client_ca=client_ca,
-        tokens=tokens,
-        insecure=insecure,
-        access=Access.of(search, run, take, publish),
-        limits=limits,
-        advertise=advertise,
-        dial=dial or None,
-        dial_ca=dial_ca,
-    )
+        TorchHook(torch), host, port, id, verbose=verbose, cert_path=certificate, key_path=key, client_ca=client_ca,
+        tokens=tokens, insecure=insecure, access=Access.of(search, run, take, publish), limits=limits,
+        advertise=advertise, dial=dial or None, dial_ca=dial_ca, torchscript=torchscript,
+    )  # fmt: skip
     _serve(served, _loaded(served, store, data or []), _status_of(served, status_port, certificate, key))
 
 

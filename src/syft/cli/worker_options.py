@@ -101,6 +101,10 @@ TakeOption = Annotated[
 PublishOption = Annotated[
     str, typer.Option(metavar="all|owner|USERS", help="Who leaves objects for others.", rich_help_panel=_ACCESS)
 ]
+TorchScriptOption = Annotated[
+    bool,
+    typer.Option("--torchscript", help="Take TorchScript, which is code and can read files.", rich_help_panel=_ACCESS),
+]
 MaxMessageOption = Annotated[int, typer.Option(min=1, metavar="MIB", rich_help_panel=_LIMITS)]
 MaxResultOption = Annotated[int, typer.Option(min=1, metavar="MIB", rich_help_panel=_LIMITS)]
 MaxStoredOption = Annotated[int, typer.Option(min=1, metavar="MIB", help="Of one client.", rich_help_panel=_LIMITS)]

@@ -17,6 +17,7 @@ from syft.serde.compression import shrunk
 from syft.serde.limits import Limits
 from syft.serde.registry import REGISTRY
 from syft.serde.zstd import zstandard
+from syft.tensors import torchscript
 from syft.transports.addresses import Address
 from syft.transports.link import Link
 from syft.transports.settings import Settings
@@ -62,6 +63,7 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         synchronous: wait for every command, so that errors are raised where they happen.
         auto_add: make it known to the local worker.
         invitation: lets into a session of someone else.
+        torchscript: take TorchScript from the worker. It is code, and can read your files.
         compression: ``"zstd"`` compresses what is sent and fetched, where that pays: over slow lines. It needs the
             extra ``compression`` on both ends.
         principal: the worker that uses this one, and whose other workers it shares; the local worker when None.
@@ -93,6 +95,7 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         insecure: bool = False,
         reconnect: float = 0.5,
         synchronous: bool = False,
+        torchscript: bool = False,
         auto_add: bool = True,
         invitation: bytes | None = None,
         compression: str | None = None,
@@ -105,7 +108,7 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         text = token or (None if invitation is not None else os.environ.get("SYFT_TOKEN")) or None
         credential = Token.parse(text) if isinstance(text, str) else text
         settings = Settings(Address(host, port, secure), tls, credential, invitation, reconnect=reconnect)
-        self.timeout, self.synchronous = timeout, synchronous
+        self.timeout, self.synchronous, self.torchscript = timeout, synchronous, torchscript
         self.compression: str | None = None  # until the worker agrees
         self.traffic = TrafficMeter()
         self._forgotten: deque[m.ObjectId] = deque()
@@ -289,7 +292,11 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         return parts
 
     def _result(self, message: Any, data: Buffer) -> Any:
-        reply = decode(data, self.client or self, self._reply_limits)
+        if self.torchscript:
+            reply = decode(data, self.client or self, self._reply_limits)
+        else:
+            with torchscript.refused():
+                reply = decode(data, self.client or self, self._reply_limits)
         kind = type(reply)
         self.traffic.received(kind.__name__, len(data))
         if kind is m.Failure:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from syft.core import messages as m
@@ -60,6 +61,7 @@ class WebsocketServerWorker(VirtualWorker):
         dial: where clients may have this worker connect to: ``"loopback"``, ``"any"``, ``"none"`` or host names. When
             None, ``"loopback"`` if the worker itself is at such an address, else ``"none"``.
         dial_ca: file with the authority of the workers that it connects to.
+        torchscript: take TorchScript from clients, as programs of 0.2 send it. It is code, and can read files.
 
     Raises:
         UsageError: the address needs a certificate and tokens, or half of a pair is missing.
@@ -87,6 +89,7 @@ class WebsocketServerWorker(VirtualWorker):
         advertise: str | None = None,
         dial: str | Iterable[str] | None = None,
         dial_ca: Path | None = None,
+        torchscript: bool = False,
         auto_add: bool = True,
     ) -> None:
         self.host, self.port = host, port
@@ -117,6 +120,7 @@ class WebsocketServerWorker(VirtualWorker):
         self.published_bytes = PublishedBytes(self.limits.stored_bytes, self.limits.published_bytes)
         self.started = time.time()
         super().__init__(hook, id, data, log_msgs=log_msgs, verbose=verbose, auto_add=auto_add)
+        self._executor.policy = replace(self._executor.policy, torchscript=torchscript)
         self.sessions = Sessions(self, token_file, client_ca is not None)
         self._listener: Listener | None = None
         self._stopped = threading.Event()

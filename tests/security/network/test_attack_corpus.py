@@ -23,6 +23,7 @@ import random
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,8 +37,9 @@ from websockets.exceptions import ConnectionClosed
 import syft as sy
 from syft.core.messages import Call, Command, Put, Ref, Take
 from syft.core.ops import BY_NAME
-from syft.exceptions import AuthenticationError, ConnectionLost
+from syft.exceptions import AuthenticationError, ConnectionLost, DecodeError
 from syft.serde import encode
+from syft.tensors.object_wrapper import ObjectWrapper
 from syft.transports.certificates import make_certificate
 from syft.transports.stream import MAX_FRAME
 from syft.transports.tokens import TokenFile
@@ -82,6 +84,34 @@ def test_a_pickle_in_a_message_runs_no_code(stranger: Stranger, tmp_path: Path) 
             assert refused(reply, "DecodeError", "CompressionNotFoundException", "CommandNotPermittedError")
     assert not target.exists()
     assert is_unharmed(stranger)
+
+
+def script() -> torch.jit.ScriptModule:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
+
+
+def test_a_worker_takes_no_torchscript_unless_its_owner_says_so(served: Serve, far: Connect) -> None:
+    client = far(served().port)
+    for carrier in (script(), ObjectWrapper(script()), [script()], {"code": script()}):
+        reply = client.ask(Put((("s", carrier),)))
+        assert refused(reply, "DecodeError") and "--torchscript" in reply.message
+    trusting = far(served("carl", torchscript=True).port)
+    assert trusting.ask(Put((("s", ObjectWrapper(script())),))) is None
+
+
+def test_a_client_takes_no_torchscript_unless_it_says_so(hook: sy.TorchHook, served: Serve) -> None:
+    port = served("dora", torchscript=True).port
+    for takes in (False, True):
+        with sy.WebsocketClientWorker(hook, "127.0.0.1", port, torchscript=takes, auto_add=False) as bob:
+            pointer = hook.local_worker.send(ObjectWrapper(script()), bob)
+            hook.local_worker._known_workers.pop("dora")
+            if takes:
+                assert isinstance(pointer.get().obj, torch.jit.ScriptModule)
+            else:
+                with pytest.raises(DecodeError, match="TorchScript, which is code"):
+                    pointer.get()
 
 
 # --- 2, 3, 4: names --------------------------------------------------------------------------------------
