@@ -11,6 +11,7 @@ tag. Bytes that are not a message end in `DecodeError` and in nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgpack
@@ -20,7 +21,7 @@ from msgpack import Packer
 from syft.core.messages import Command
 from syft.exceptions import DecodeError, SyftError, UnserializableError
 from syft.serde.compression import NO_COMPRESSION, Scheme, scheme_of
-from syft.serde.frame import join, lay_out, split
+from syft.serde.frame import join, lay_out, split, split_parts
 from syft.serde.limits import DEFAULT_LIMITS, Limits
 from syft.serde.registry import REGISTRY, Entry, Registry
 from syft.serde.scan import scan
@@ -220,7 +221,21 @@ def decode(data: bytes | bytearray | memoryview, context: Any = None, limits: Li
     """
     if type(data) in _BYTES and data[:1] == _SHORT:
         return decode_short(data)
-    body, buffers = split(data, limits)
+    return _put_together(*split(data, limits), context, limits)
+
+
+def decode_parts(parts: Sequence[bytes | memoryview], context: Any = None, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """Like `decode`, for a frame in the parts of a `Landing`: its long tensors stay where they are.
+
+    Raises:
+        DecodeError: as `decode`.
+    """
+    if len(parts) == 1:
+        return decode(parts[0], context, limits)
+    return _put_together(*split_parts(parts, limits), context, limits)
+
+
+def _put_together(body: bytes, buffers: list[memoryview | None], context: Any, limits: Limits) -> Any:
     entries = scan(body, limits)
     decoder = _Decoder(context, limits, buffers)
     try:
