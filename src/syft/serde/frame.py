@@ -91,7 +91,7 @@ def split_parts(parts: Sequence[bytes | memoryview], limits: Limits) -> tuple[by
     starts = list(accumulate(map(len, parts), initial=0))
     first, length = memoryview(parts[0]), starts.pop()
     _check_length(length, limits)
-    if not len(first) or first[0] != NO_COMPRESSION:
+    if len(first) < _HEAD_SIZE or first[0] != NO_COMPRESSION:
         return split(b"".join(parts), limits)
     sizes, start, at = _read_head(first[1:], length - 1, limits)
     wanted = [(1 + start, at - start)]

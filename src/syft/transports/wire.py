@@ -59,6 +59,7 @@ class Wire:
         self._pieces: list[bytes] = []
         self._reader: FrameReader | None = None  # once the connection is open
         self._tail = b""  # of the headers so far
+        self._told = True  # whether the library may have something to answer
         self._broken: str | None = None
         self.error: Exception | None = None  # why one of those who read gave it up
         self.final = False  # the worker closed it and would close the next one, too
@@ -226,8 +227,10 @@ class Wire:
         if timeout != 0 and not self._frames and not self._pending():
             self._ready(write=False, timeout=timeout)
         self._read()
-        with contextlib.suppress(ConnectionLost):  # what came before the end is given out first
-            self._write(wait=False)  # what the library answers by itself, such as pongs
+        if self._told or self._waiting:
+            self._told = False
+            with contextlib.suppress(ConnectionLost):  # what came before the end is given out first
+                self._write(wait=False)  # what the library answers by itself, such as pongs
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise ConnectionLost(f"{self.address.url} took the connection and does not answer")
         with self._lock:
@@ -276,12 +279,14 @@ class Wire:
                 return
             self.heard = time.monotonic()
             if not data:
+                self._told = True
                 self._protocol.receive_eof()
             elif reader is None:
                 self._open_with(data)
             else:
                 self._frames += reader.feed(data) if room is None else reader.filled(count)
-            self._take_events()
+            if self._told:
+                self._take_events()
             if not data or self._protocol.state in (State.CLOSING, State.CLOSED):
                 self._break(self._why_closed())
 
@@ -291,15 +296,19 @@ class Wire:
         end = (self._tail + data).find(_END_OF_HEADERS)
         if end < 0:
             self._tail = (self._tail + data)[1 - len(_END_OF_HEADERS) :]
-            self._protocol.receive_data(data)
+            self._tell_protocol(data)
             return
         cut = end + len(_END_OF_HEADERS) - before
-        self._protocol.receive_data(data[:cut])
+        self._tell_protocol(data[:cut])
         if self._protocol.state is State.OPEN:
-            self._reader = FrameReader(self._protocol.receive_data, MAX_FRAME, masked=False)
+            self._reader = FrameReader(self._tell_protocol, MAX_FRAME, masked=False)
             self._frames += self._reader.feed(data[cut:])
         else:
-            self._protocol.receive_data(data[cut:])
+            self._tell_protocol(data[cut:])
+
+    def _tell_protocol(self, data: bytes) -> None:
+        self._told = True
+        self._protocol.receive_data(data)
 
     def _take_events(self) -> None:
         for event in self._protocol.events_received():
