@@ -66,6 +66,7 @@ def samples() -> dict[str, Any]:
         "fetch": m.Fetch(9),
         "forget": m.Forget((1, 2**63 - 1, "three")),
         "describe": m.Describe(_REF),
+        "describe-short": m.Describe(m.Ref(2**62 + 1)),
         "is_none": m.IsNone(m.Ref(3, ("grad",))),
         "search": m.Search(("#tag", 5)),
         "tag": m.Tag(4, frozenset({"#b", "#a"}), "words"),
@@ -77,7 +78,12 @@ def samples() -> dict[str, Any]:
                 ("two", m.Description((2,), torch.float32, torch.device("cpu"), torch.strided, (1,), False, True)),
             )
         ),
-        "description": m.Description((2, 3), torch.float32, torch.device("cpu"), torch.strided, (3, 1), True, False),
+        "description": m.Description(
+            (2, 3), torch.float32, torch.device("cuda", 1), torch.strided, (3, 1), True, False
+        ),
+        "description-short": m.Description(
+            (2, 3), torch.float32, torch.device("cpu"), torch.strided, (3, 1), True, False
+        ),
         "found": m.Found(6, "tensor", ("#a",), None, (2, 3)),
         "failure": m.Failure("ObjectNotFoundError", "no such object", "add", "Traceback …", (5, "bob")),
     }

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from syft.core.ids import new_id
-from syft.core.messages import Put
+from syft.core.messages import Put, Ref
 from syft.core.session import SESSION
 from syft.exceptions import NotSupportedError, PlanArgumentError, PlanBuildError, PlanNotBuiltError, UsageError
 from syft.plans import code
@@ -282,6 +282,7 @@ class Plan:
     def _pointer(self, places: list[Any]) -> PointerPlan:
         pointer = PointerPlan(places, self.id, self.owner, tags=self.tags)
         pointer.sent = self._pointers
+        pointer.gives_tensor = self._program is not None and type(self._program.recording.output) is Ref
         return pointer
 
     def get_pointers(self) -> dict[Any, PointerPlan]:

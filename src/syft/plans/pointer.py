@@ -44,6 +44,7 @@ class PointerPlan(ObjectPointer):
         point_to_attr: Any = None,
     ) -> None:
         self.sent: dict[Any, Any] = {}  # where the plan here believes to be, by worker id
+        self.gives_tensor = False  # whether its result is known to be a single tensor, so that a call need not wait
         self.places = list(location) if isinstance(location, list) else [location]
         first = self.places[0]
         super().__init__(first, id_at_location, owner, id, False, tags, description, point_to_attr)
@@ -151,15 +152,21 @@ class PointerPlan(ObjectPointer):
         )
 
     def _run(self, place: Any, method: str, args: list[Any], kwargs: dict[str, Any], pointers: list[Any]) -> Any:
+        result = new_id()
         call = Call(
             Ref(self._plan_id),
             tuple([reference(a, place) for a in args]),
             {k: reference(v, place) for k, v in kwargs.items()} if kwargs else {},
-            new_id(),
+            result,
             method,
             torch.is_grad_enabled(),
         )
-        reply = place.request(call)
+        reply: Any
+        if self.gives_tensor and method == "__call__":
+            place.post(call)
+            reply = Stored(result)
+        else:
+            reply = place.request(call)
         # The plan may have computed gradients and changed its arguments.
         place.gradients.clear()
         for link in pointers:

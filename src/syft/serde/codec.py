@@ -11,23 +11,41 @@ tag. Bytes that are not a message end in `DecodeError` and in nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgpack
 import torch
 from msgpack import Packer
 
-from syft.core.messages import Command
+from syft.core.messages import Command, Describe, Description
 from syft.exceptions import DecodeError, SyftError, UnserializableError
 from syft.serde.compression import NO_COMPRESSION, Scheme, scheme_of
-from syft.serde.frame import join, lay_out, split
+from syft.serde.frame import join, lay_out, split, split_parts
 from syft.serde.limits import DEFAULT_LIMITS, Limits
 from syft.serde.registry import REGISTRY, Entry, Registry
 from syft.serde.scan import scan
 from syft.serde.short_command import SHORT_COMMAND, decode_short, encode_short
+from syft.serde.short_description import (
+    SHORT_DESCRIBE,
+    SHORT_DESCRIPTION,
+    decode_describe,
+    decode_description,
+    encode_describe,
+    encode_description,
+)
 
 _BYTES = frozenset({bytes, bytearray, memoryview})
-_SHORT = bytes((SHORT_COMMAND,))
+_TO_SHORT: dict[type, Callable[[Any], bytes | None]] = {
+    Command: encode_short,
+    Describe: encode_describe,
+    Description: encode_description,
+}
+_FROM_SHORT: dict[int, Callable[[Any], Any]] = {
+    SHORT_COMMAND: decode_short,
+    SHORT_DESCRIBE: decode_describe,
+    SHORT_DESCRIPTION: decode_description,
+}
 _PACK_BUFFER = 1 << 12  # msgpack's own default of 256 KiB costs more than a small message
 
 
@@ -90,9 +108,15 @@ def encode(obj: Any, compression: int = NO_COMPRESSION) -> bytes:
         >>> decode(encode({"shape": (2, 3), "of": {4.5}}))
         {'shape': (2, 3), 'of': {4.5}}
     """
-    if compression == NO_COMPRESSION and type(obj) is Command and (short := encode_short(obj)) is not None:
+    if compression == NO_COMPRESSION and (short := _short(obj)) is not None:
         return short
     return encode_with(obj, scheme_of(compression))
+
+
+def _short(obj: Any) -> bytes | None:
+    """The short form of a message, if it has one."""
+    to_short = _TO_SHORT.get(type(obj))
+    return None if to_short is None else to_short(obj)
 
 
 def encode_with(obj: Any, scheme: Scheme, *, full: bool = False) -> bytes:
@@ -110,7 +134,7 @@ def encode_in_parts(obj: Any) -> list[bytes | memoryview]:
     Raises:
         UnserializableError: as `encode`.
     """
-    if type(obj) is Command and (short := encode_short(obj)) is not None:
+    if (short := _short(obj)) is not None:
         return [short]
     return lay_out(*_taken_apart(obj, False))
 
@@ -218,9 +242,23 @@ def decode(data: bytes | bytearray | memoryview, context: Any = None, limits: Li
         DecodeError: the bytes are not a message within the limits.
         SyftError: what ``from_wire`` of a registered type answered, such as `ObjectNotFoundError`.
     """
-    if type(data) in _BYTES and data[:1] == _SHORT:
-        return decode_short(data)
-    body, buffers = split(data, limits)
+    if type(data) in _BYTES and len(data) and (decode_short_form := _FROM_SHORT.get(data[0])) is not None:
+        return decode_short_form(data)
+    return _put_together(*split(data, limits), context, limits)
+
+
+def decode_parts(parts: Sequence[bytes | memoryview], context: Any = None, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """Like `decode`, for a frame in the parts of a `Landing`: its long tensors stay where they are.
+
+    Raises:
+        DecodeError: as `decode`.
+    """
+    if len(parts) == 1:
+        return decode(parts[0], context, limits)
+    return _put_together(*split_parts(parts, limits), context, limits)
+
+
+def _put_together(body: bytes, buffers: list[memoryview | None], context: Any, limits: Limits) -> Any:
     entries = scan(body, limits)
     decoder = _Decoder(context, limits, buffers)
     try:

@@ -16,7 +16,9 @@ leave holes.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from syft.exceptions import DecodeError
 from syft.serde.compression import NO_COMPRESSION, Scheme, apply_no_compression, compress, decompress
@@ -66,27 +68,82 @@ def split(frame: bytes | bytearray | memoryview, limits: Limits) -> tuple[bytes,
         raise DecodeError(f"a message is bytes, not {type(frame).__name__}: {error}") from error
     if not len(view):
         raise DecodeError("the message is empty; have it sent again")
-    if len(view) > limits.max_bytes:
-        raise DecodeError(
-            f"the message has {len(view)} bytes and at most {limits.max_bytes} are accepted; "
-            "send it in parts, or raise Limits.max_bytes"
-        )
+    _check_length(len(view), limits)
     payload = decompress(view[1:], view[0], limits)
-    sizes, start, end = _read_head(payload, limits)
+    sizes, start, end = _read_head(payload, len(payload), limits)
     body = bytes(payload[start:end])
     buffers: list[memoryview | None] = []
     at = end
     for size in sizes:
         pad = -(at + 1) % ALIGNMENT
-        if payload[at : at + pad] != _PADS[pad]:
-            raise DecodeError(f"the message has {pad} bytes other than zero between its buffers")
+        _check_padding(payload[at : at + pad])
         at += pad + size
         buffers.append(payload[at - size : at])
     return body, buffers
 
 
-def _read_head(payload: memoryview, limits: Limits) -> tuple[tuple[int, ...], int, int]:
-    """The sizes of the buffers, and where the body starts and ends; checked to fill the payload exactly."""
+def split_parts(parts: Sequence[bytes | memoryview], limits: Limits) -> tuple[bytes, list[memoryview | None]]:
+    """Like `split`, for a frame in the parts of a `Landing`.
+
+    Raises:
+        DecodeError: as `split`.
+    """
+    starts = list(accumulate(map(len, parts), initial=0))
+    first, length = memoryview(parts[0]), starts.pop()
+    _check_length(length, limits)
+    if len(first) < _HEAD_SIZE or first[0] != NO_COMPRESSION:
+        return split(b"".join(parts), limits)
+    sizes, start, at = _read_head(first[1:], length - 1, limits)
+    wanted = [(1 + start, at - start)]
+    at += 1
+    for size in sizes:
+        pad = -at % ALIGNMENT
+        wanted += ((at, pad), (at + pad, size))
+        at += pad + size
+    found = []
+    for place, size in wanted:
+        number = bisect_right(starts, place) - 1
+        found.append(memoryview(parts[number])[place - starts[number] :][:size])
+        if len(found[-1]) < size:  # the parts are not those that this head asks for
+            return split(b"".join(parts), limits)
+    for padding in found[1::2]:
+        _check_padding(padding)
+    return bytes(found[0]), list(found[2::2])
+
+
+def _check_length(length: int, limits: Limits) -> None:
+    if length > limits.max_bytes:
+        raise DecodeError(
+            f"the message has {length} bytes and at most {limits.max_bytes} are accepted; "
+            "send it in parts, or raise Limits.max_bytes"
+        )
+
+
+def _check_padding(pad: memoryview) -> None:
+    if pad != _PADS[len(pad)]:
+        raise DecodeError(f"the message has {len(pad)} bytes other than zero between its buffers")
+
+
+def places_of(beginning: memoryview, size: int) -> list[tuple[int, int]]:
+    """Where the buffers of an uncompressed frame are, from its first bytes: their starts and lengths.
+
+    Raises:
+        DecodeError: that cannot be told from these bytes.
+    """
+    if not len(beginning) or beginning[0] != NO_COMPRESSION:
+        raise DecodeError("only what is not compressed has places of its own")
+    sizes, _, at = _read_head(beginning[1:], size - 1, Limits(max_bytes=size))
+    at += 1
+    places = []
+    for length in sizes:
+        at += -at % ALIGNMENT
+        places.append((at, length))
+        at += length
+    return places
+
+
+def _read_head(payload: memoryview, whole: int, limits: Limits) -> tuple[tuple[int, ...], int, int]:
+    """The sizes of the buffers, and where the body starts and ends; checked to fill the whole exactly."""
     if len(payload) < _HEAD.size:
         raise DecodeError(f"the message is cut off after {len(payload) + 1} bytes; have it sent again")
     magic, version, count, length = _HEAD.unpack_from(payload)
@@ -103,12 +160,12 @@ def _read_head(payload: memoryview, limits: Limits) -> tuple[tuple[int, ...], in
         )
     start = _HEAD.size + 8 * count
     end = start + length
-    if end > len(payload):
+    if end > whole or start > len(payload):
         raise DecodeError(f"the message declares {end + 1} bytes and more, and has {len(payload) + 1}")
     sizes: tuple[int, ...] = struct.unpack_from(f"<{count}Q", payload, _HEAD.size)
     total = end
     for size in sizes:
         total += -(total + 1) % ALIGNMENT + size
-    if total != len(payload):
-        raise DecodeError(f"the message declares {total + 1} bytes and has {len(payload) + 1}; have it sent again")
+    if total != whole:
+        raise DecodeError(f"the message declares {total + 1} bytes and has {whole + 1}; have it sent again")
     return sizes, start, end

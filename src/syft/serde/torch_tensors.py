@@ -23,6 +23,7 @@ import torch
 
 from syft.core.metadata import existing_metadata, metadata_of
 from syft.serde.checks import dimension, flag, items, object_id, one_of, optional, text
+from syft.serde.landing import landed
 from syft.serde.numpy_types import bytes_of, check_bools, checked_shape
 from syft.serde.registry import REGISTRY, Sink, Source
 from syft.serde.torch_types import DTYPES, LAYOUTS, device_fields, make_device
@@ -145,8 +146,10 @@ def _dense(source: Source, name: Any, sizes: Any, index: Any) -> torch.Tensor:
 def _filled(memory: memoryview, dtype: torch.dtype, shape: list[int]) -> torch.Tensor:
     if not memory.nbytes:
         return torch.empty(shape, dtype=dtype, device="cpu")
-    storage = torch.UntypedStorage.from_buffer(memory, dtype=torch.uint8)  # a copy: aligned, writable, resizable
     strides = [math.prod(shape[after:]) for after in range(1, len(shape) + 1)]
+    storage = landed(memory)
+    if storage is None:
+        storage = torch.UntypedStorage.from_buffer(memory, dtype=torch.uint8)  # a copy: aligned, writable, resizable
     return torch.empty(0, dtype=dtype, device="cpu").set_(storage, 0, shape, strides)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from syft.transports.stream import Buffer
 
@@ -21,10 +21,10 @@ class Answered:
         self._lock = threading.Lock()
         self._lock.acquire()
         self._done = done
-        self.value: Buffer | None = None
+        self.value: Sequence[Buffer] = ()
         self.error: Exception | None = None
 
-    def settle(self, value: Buffer | None, error: Exception | None = None) -> None:
+    def settle(self, value: Sequence[Buffer], error: Exception | None = None) -> None:
         """Say what it is; once."""
         self.value, self.error = value, error
         self._lock.release()
@@ -40,8 +40,8 @@ class Answered:
         """Whether it came within so many seconds."""
         return self._lock.acquire(timeout=-1 if timeout is None else timeout)
 
-    def result(self) -> Buffer:
-        """The answer; raises what there was instead of one."""
+    def result(self) -> Sequence[Buffer]:
+        """The answer, in parts; raises what there was instead of one."""
         if self.error is not None:
             raise self.error
-        return b"" if self.value is None else self.value
+        return self.value

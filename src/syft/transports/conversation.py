@@ -9,23 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import struct
 import time
 from collections.abc import Callable
 
 from websockets.asyncio.server import ServerConnection
-from websockets.frames import DATA_OPCODES, Frame
+from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.protocol import Event, State
 
 from syft.exceptions import LimitExceededError, SyftError
 from syft.transports.channel import Channel
-from syft.transports.stream import Buffer
+from syft.transports.frames import FrameReader, head
+from syft.transports.stream import MAX_FRAME, Buffer
 
 logger = logging.getLogger("syft.transports")
 
-_SHORT, _LONG = struct.Struct("!BBH"), struct.Struct("!BBQ")
 _LONGEST_REASON = 123  # bytes that fit into a closing frame
-_BINARY = 0x82  # the last frame of a binary message, which is the only one
 
 
 class Connection(ServerConnection):
@@ -41,10 +39,21 @@ class Connection(ServerConnection):
     sink: Callable[[bytes | bytearray], None] | None = None
     writable: Callable[[], None] | None = None
     _pieces: bytearray | None = None
+    _reader: FrameReader | None = None
 
     def data_received(self, data: bytes) -> None:
         self.heard = time.monotonic()
-        super().data_received(data)
+        if self._reader is None:
+            if self.protocol.state is State.CONNECTING:
+                super().data_received(data)
+                return
+            # The client's first message comes after the worker's: this begins with a frame.
+            self._reader = FrameReader(super().data_received, MAX_FRAME, masked=True)
+        for message in self._reader.feed(data):
+            if self.sink is None:
+                super().process_event(Frame(Opcode.BINARY, message))
+            else:
+                self.sink(message)
 
     def process_event(self, event: Event) -> None:
         """Hand on what arrived."""
@@ -68,14 +77,7 @@ class Connection(ServerConnection):
 
     def write(self, parts: list[Buffer]) -> None:
         """Write one binary message, which is copied once."""
-        size = sum([len(part) for part in parts])
-        if size < 126:
-            head = bytes((_BINARY, size))
-        elif size < 1 << 16:
-            head = _SHORT.pack(_BINARY, 126, size)
-        else:
-            head = _LONG.pack(_BINARY, 127, size)
-        self.transport.write(b"".join([head, *parts]))
+        self.transport.write(b"".join([head(sum([len(part) for part in parts])), *parts]))
 
 
 class Conversation:

@@ -100,7 +100,7 @@ class Link:
         settings = self.settings
         wire = Wire(settings.address, settings.tls, max(0.05, deadline - time.monotonic()))
         try:
-            challenge = handshake.Challenge.unpack(wire.receive_one(deadline))
+            challenge = handshake.Challenge.unpack(bytes(wire.receive_one(deadline)))
             before, stream = self.welcome, self._stream
             token = settings.token
             reply = handshake.answer(
@@ -113,7 +113,7 @@ class Link:
                 handshake.FRESH if stream is None else stream.received,
             )
             wire.send(reply.pack())
-            welcome = handshake.Welcome.unpack(wire.receive_one(deadline))
+            welcome = handshake.Welcome.unpack(bytes(wire.receive_one(deadline)))
         except BaseException:
             wire.close()
             raise
@@ -135,20 +135,22 @@ class Link:
 
     # --- sending ------------------------------------------------------------------------------------
 
-    def post(self, parts: Sequence[Buffer], *, wait: bool = True) -> None:
+    def post(self, parts: Sequence[Buffer], *, wait: bool = True, given: bool = False) -> None:
         """Send without waiting for an answer.
 
         Args:
             parts: the bytes of a message. Long ones may be memory that is still in use: it is copied if it fits
                 into the window; otherwise the call returns when the worker has dealt with it.
             wait: wait while more is on its way than the window allows.
+            given: nobody will change the bytes any more; they are not copied.
 
         Raises:
             ConnectionLost: the connection is broken.
         """
         size = sum([len(p) for p in parts])
         stream = self._open_stream()
-        if 2 * size > stream.window:
+        given = given and size > _FLUSH_AT  # short ones are kept in one piece
+        if 2 * size > stream.window and not given:
             number = stream.put(parts)
             self._flush()
             while not stream.wait_acknowledged(number, 1.0):
@@ -156,14 +158,14 @@ class Link:
             return
         if wait and stream.full(size):
             self._flush()
-        stream.put([b"".join(parts)], wait=wait)
+        stream.put(parts if given else [b"".join(parts)], wait=wait)
         self._posted += size
         if self._posted >= _FLUSH_AT:
             self._flush()
         elif not self._awake:
             self._wake()
 
-    def request(self, parts: Sequence[Buffer], timeout: float | None) -> Buffer:
+    def request(self, parts: Sequence[Buffer], timeout: float | None) -> Sequence[Buffer]:
         """Send and wait for the answer.
 
         Args:
@@ -200,7 +202,7 @@ class Link:
             number = stream.put(parts, REQUEST, wait=False)
             self._waiting[number] = answered
         if self._failure is not None:  # broken in between: nobody would settle it
-            self._settle(number, None, self._failure)
+            self._settle(number, (), self._failure)
         if not self._flush(deadline=deadline) or done is not None:
             self._wake()  # the thread is to send what is left, or to read
         return number, answered
@@ -332,7 +334,7 @@ class Link:
         except BlockingIOError:
             pass
 
-    def _take_in(self, data: bytes) -> None:
+    def _take_in(self, data: bytes | bytearray) -> None:
         stream = self._stream
         if stream is None:
             return
@@ -347,9 +349,9 @@ class Link:
     def _deliver(self, parcel: Parcel) -> None:
         if not parcel.flags & REPLY:
             raise DecodeError("a worker sends answers only")
-        self._settle(parcel.answers, parcel.parts[0], None)  # nobody waits any more after a timeout
+        self._settle(parcel.answers, parcel.parts, None)  # nobody waits any more after a timeout
 
-    def _settle(self, number: int, value: Buffer | None, error: Exception | None) -> None:
+    def _settle(self, number: int, value: Sequence[Buffer], error: Exception | None) -> None:
         with self._lock:
             answered = self._waiting.pop(number, None)
         if answered is not None:
@@ -401,7 +403,7 @@ class Link:
             # Whoever is told that it is lost may do it again; it must not be sent on later, too.
             stream.close(str(failure))
         for answered in waiting.values():
-            answered.settle(None, type(failure)(str(failure)))
+            answered.settle((), type(failure)(str(failure)))
 
     def _hang_up(self) -> None:
         wire, self._wire = self._wire, None

@@ -11,7 +11,8 @@ One websocket message holds
     then records  flags (1 byte), number (8), the number this answers or 0 (8), length (4), and the bytes
 
 Small parcels share a websocket message. A large one is cut into pieces, one a websocket message, all but the last
-with the flag `MORE`: memory stays bounded, and heartbeats pass in between.
+with the flag `MORE`: memory stays bounded, and heartbeats pass in between. The bytes of the first piece follow on the
+length of the whole (8 bytes).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from syft.exceptions import ConnectionLost, DecodeError, LimitExceededError
+from syft.serde.landing import Landing
 
 Buffer = bytes | memoryview
 
@@ -32,9 +34,10 @@ REPLY = 4  # an answer
 
 _ACK = struct.Struct("<Q")
 _RECORD = struct.Struct("<BQQI")
+_WHOLE = struct.Struct("<Q")
 _BATCH = 1 << 16
 PIECE = 1 << 20
-MAX_FRAME = PIECE + _ACK.size + _RECORD.size + _BATCH
+MAX_FRAME = PIECE + _ACK.size + _RECORD.size + _WHOLE.size + _BATCH
 """The longest websocket message in bytes."""
 
 
@@ -46,7 +49,7 @@ class Parcel:
         number: its place in its direction, from 1.
         answers: the number of the parcel it answers, or 0.
         flags: `REQUEST`, `REPLY`.
-        parts: its bytes, in one or several pieces of memory.
+        parts: its bytes, in one or several pieces of memory; one that arrived in pieces in those of a `Landing`.
         size: how many bytes.
     """
 
@@ -74,7 +77,7 @@ class Stream:
         self._numbered = self._acknowledged = 0
         self._outstanding = 0  # bytes of parcels that were not acknowledged
         self._received = self._dealt = self._told = 0
-        self._partial: bytearray | None = None
+        self._partial: Landing | None = None
         self._closed: str | None = None
         self.moved = 0  # bytes, in both directions, whatever was sent twice counted twice
 
@@ -124,8 +127,12 @@ class Stream:
                     break
                 taken = min(PIECE, parcel.size - self._cut)
                 more = self._cut + taken < parcel.size
-                flags = parcel.flags | MORE if more else parcel.flags
-                out.append(_RECORD.pack(flags, parcel.number, parcel.answers, taken))
+                if more and not self._cut:
+                    out.append(_RECORD.pack(parcel.flags | MORE, parcel.number, parcel.answers, _WHOLE.size + taken))
+                    out.append(_WHOLE.pack(parcel.size))
+                else:
+                    flags = parcel.flags | MORE if more else parcel.flags
+                    out.append(_RECORD.pack(flags, parcel.number, parcel.answers, taken))
                 out.extend(parcel.parts if taken == parcel.size else _cut(parcel.parts, self._cut, taken))
                 size += taken + _RECORD.size
                 if more:
@@ -195,25 +202,35 @@ class Stream:
             complete = self._assemble(payload, bool(flags & MORE))
             if complete is not None:
                 self._received = number
-                parcels.append(Parcel(number, answers, flags, (complete,), len(complete)))
+                parcels.append(Parcel(number, answers, flags, complete, sum(map(len, complete))))
         return parcels
 
-    def _assemble(self, payload: memoryview, more: bool) -> Buffer | None:
-        held = 0 if self._partial is None else len(self._partial)
-        if held + len(payload) > self.max_parcel:
-            raise LimitExceededError(
-                f"a message of {held + len(payload)} bytes or more arrived and at most {self.max_parcel} are taken; "
-                "send it in parts, or raise the limit"
-            )
-        if self._partial is None and not more:
-            return payload
-        if self._partial is None:
-            self._partial = bytearray()
-        self._partial += payload
+    def _assemble(self, payload: memoryview, more: bool) -> tuple[Buffer, ...] | None:
+        partial = self._partial
+        if partial is None:
+            if not more:
+                self._check_size(len(payload))
+                return (payload,)
+            if len(payload) < _WHOLE.size:
+                raise DecodeError("the first piece of a message does not say how long the whole is")
+            (size,) = _WHOLE.unpack_from(payload)
+            self._check_size(size)
+            payload = payload[_WHOLE.size :]
+            partial = self._partial = Landing(size, payload)
+        partial.write(payload)
+        if (partial.filled == partial.size) is more:
+            raise DecodeError(f"a message of {partial.size} bytes came in pieces of {partial.filled} together")
         if more:
             return None
-        whole, self._partial = self._partial, None
-        return memoryview(whole)
+        self._partial = None
+        return tuple(partial.parts)
+
+    def _check_size(self, size: int) -> None:
+        if size > self.max_parcel:
+            raise LimitExceededError(
+                f"a message of {size} bytes arrived and at most {self.max_parcel} are taken; send it in parts, or "
+                "raise the limit"
+            )
 
     def dealt(self, number: int) -> None:
         """Say that a received parcel was dealt with; the other end may forget it."""

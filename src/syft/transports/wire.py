@@ -7,6 +7,7 @@ over to another thread, and one thread reads.
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import ssl
@@ -16,19 +17,23 @@ from collections import deque
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, WebSocketException
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame, Opcode, apply_mask
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from syft.exceptions import AuthenticationError, ConnectionLost
 from syft.transports.addresses import Address
+from syft.transports.frames import FrameReader, head
 from syft.transports.stream import MAX_FRAME
 
 SUBPROTOCOL = Subprotocol("syft.v1")
 GOOD_BYE = 4000
 """The close code with which a client says that it will not come back."""
 _READ = 1 << 18
+_WORTH_A_CALL = 1 << 16  # bytes that take longer to be joined to the head of their frame than to be sent apart
+_THERE = b"-"  # stands for what was read into its place
+_END_OF_HEADERS = b"\r\n\r\n"
 
 
 class Wire:
@@ -50,8 +55,11 @@ class Wire:
         self.patience = timeout  # seconds without a sign of life until the other end is gone
         self._lock = threading.Lock()  # guards the protocol, the socket and what waits to be written
         self._waiting: deque[bytes | memoryview] = deque()
-        self._frames: deque[bytes] = deque()
+        self._frames: deque[bytes | bytearray] = deque()
         self._pieces: list[bytes] = []
+        self._reader: FrameReader | None = None  # once the connection is open
+        self._tail = b""  # of the headers so far
+        self._told = True  # whether the library may have something to answer
         self._broken: str | None = None
         self.error: Exception | None = None  # why one of those who read gave it up
         self.final = False  # the worker closed it and would close the next one, too
@@ -113,10 +121,16 @@ class Wire:
         Raises:
             ConnectionLost: the connection is broken, or the other end takes nothing.
         """
+        mask = os.urandom(4)
+        masked, first = apply_mask(data, mask), head(len(data), mask)
         with self._lock:
             self._check()
-            self._protocol.send_binary(data)
-            self._waiting.extend(self._protocol.data_to_send())
+            if len(data) > _WORTH_A_CALL:
+                self._waiting += (first, masked)
+            else:
+                self._waiting.append(first + masked)
+            if self._send_waiting():
+                return True
         return self._write(deadline)
 
     def flush(self, deadline: float | None = None) -> bool:
@@ -144,22 +158,13 @@ class Wire:
                 if not self._waiting:
                     return True
                 self._check()
-                try:
-                    while self._waiting:
-                        data = memoryview(self._waiting[0])
-                        sent = self._socket.send(data) if len(data) else 0
-                        if blocked:  # the other end takes what is sent: a sign of life, too
-                            self.heard, blocked = time.monotonic(), False
-                        if sent < len(data):
-                            self._waiting[0] = data[sent:]
-                        else:
-                            self._waiting.popleft()
+                left = len(self._waiting[0]), len(self._waiting)
+                if self._send_waiting():
                     continue
-                except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                    pass
-                except OSError as error:
-                    self._break(f"the connection to {self.address.url} broke while sending: {error}")
+                if self._broken is not None:
                     continue
+                if blocked and left != (len(self._waiting[0]), len(self._waiting)):
+                    self.heard = time.monotonic()  # the other end takes what is sent: a sign of life, too
             now, blocked = time.monotonic(), True
             if not wait or (deadline is not None and now >= deadline):
                 return False
@@ -169,6 +174,23 @@ class Wire:
                     self.abort(f"{self.address.url} takes nothing and has given no sign of life")
                 continue
             self._ready(write=True, timeout=0.2 if deadline is None else min(0.2, deadline - now))
+
+    def _send_waiting(self) -> bool:
+        # With the lock held: whether the operating system took all.
+        try:
+            while self._waiting:
+                data = self._waiting[0]
+                sent = self._socket.send(data) if len(data) else 0
+                if sent < len(data):
+                    self._waiting[0] = memoryview(data)[sent:]
+                else:
+                    self._waiting.popleft()
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return False
+        except OSError as error:
+            self._break(f"the connection to {self.address.url} broke while sending: {error}")
+            return False
+        return True
 
     # --- in -----------------------------------------------------------------------------------------
 
@@ -188,7 +210,7 @@ class Wire:
         poll.register(other, select.POLLIN)
         poll.poll(int(timeout * 1000))
 
-    def receive(self, timeout: float | None) -> list[bytes]:
+    def receive(self, timeout: float | None) -> list[bytes | bytearray]:
         """Wait for messages.
 
         Args:
@@ -205,8 +227,10 @@ class Wire:
         if timeout != 0 and not self._frames and not self._pending():
             self._ready(write=False, timeout=timeout)
         self._read()
-        with contextlib.suppress(ConnectionLost):  # what came before the end is given out first
-            self._write(wait=False)  # what the library answers by itself, such as pongs
+        if self._told or self._waiting:
+            self._told = False
+            with contextlib.suppress(ConnectionLost):  # what came before the end is given out first
+                self._write(wait=False)  # what the library answers by itself, such as pongs
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise ConnectionLost(f"{self.address.url} took the connection and does not answer")
         with self._lock:
@@ -216,7 +240,7 @@ class Wire:
                 self._check()
         return frames
 
-    def receive_one(self, deadline: float) -> bytes:
+    def receive_one(self, deadline: float) -> bytes | bytearray:
         """Wait for a single message; those that came with it are given out later.
 
         Raises:
@@ -240,21 +264,51 @@ class Wire:
         with self._lock:
             if self._broken is not None:
                 return
+            reader, count = self._reader, 0
+            room = None if reader is None else reader.room
             try:
-                data = self._socket.recv(_READ)
+                if room is None:
+                    data = self._socket.recv(_READ)
+                else:
+                    count = self._socket.recv_into(room)
+                    data = b"" if not count else _THERE
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             except OSError as error:
                 self._break(f"the connection to {self.address.url} broke: {error}")
                 return
             self.heard = time.monotonic()
-            if data:
-                self._protocol.receive_data(data)
-            else:
+            if not data:
+                self._told = True
                 self._protocol.receive_eof()
-            self._take_events()
+            elif reader is None:
+                self._open_with(data)
+            else:
+                self._frames += reader.feed(data) if room is None else reader.filled(count)
+            if self._told:
+                self._take_events()
             if not data or self._protocol.state in (State.CLOSING, State.CLOSED):
                 self._break(self._why_closed())
+
+    def _open_with(self, data: bytes) -> None:
+        """Give the library the answer to our request, and what comes after it to a reader of frames."""
+        before = len(self._tail)
+        end = (self._tail + data).find(_END_OF_HEADERS)
+        if end < 0:
+            self._tail = (self._tail + data)[1 - len(_END_OF_HEADERS) :]
+            self._tell_protocol(data)
+            return
+        cut = end + len(_END_OF_HEADERS) - before
+        self._tell_protocol(data[:cut])
+        if self._protocol.state is State.OPEN:
+            self._reader = FrameReader(self._tell_protocol, MAX_FRAME, masked=False)
+            self._frames += self._reader.feed(data[cut:])
+        else:
+            self._tell_protocol(data[cut:])
+
+    def _tell_protocol(self, data: bytes) -> None:
+        self._told = True
+        self._protocol.receive_data(data)
 
     def _take_events(self) -> None:
         for event in self._protocol.events_received():

@@ -21,7 +21,7 @@ class AwaitableOverLink(AwaitableForms):
     timeout: float | None
     _link: Link
     _prepared: Callable[[Any], list[Buffer]]
-    _result: Callable[[Any, Buffer], Any]
+    _result: Callable[[Any, Sequence[Buffer]], Any]
 
     async def async_request(self, message: Any) -> Any:
         """Like `request`, for ``await``: other coroutines run meanwhile.
@@ -87,7 +87,7 @@ class Aside:
         self._link.close(end=True)
 
 
-async def _answer(link: Link, parts: Sequence[Buffer], timeout: float | None) -> Buffer:
+async def _answer(link: Link, parts: Sequence[Buffer], timeout: float | None) -> Sequence[Buffer]:
     loop = asyncio.get_running_loop()
     arrived: asyncio.Future[Answered] = loop.create_future()
 

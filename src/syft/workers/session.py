@@ -22,7 +22,7 @@ from syft.exceptions import (
     SyftError,
     UnsupportedOp,
 )
-from syft.serde.codec import decode, encode, encode_in_parts
+from syft.serde.codec import decode_parts, encode, encode_in_parts
 from syft.serde.compression import shrunk
 from syft.serde.limits import Limits
 from syft.tensors.base import is_wrapper
@@ -36,6 +36,7 @@ from syft.workers.services import PREFIX
 from syft.workers.session_executor import SessionExecutor
 from syft.workers.session_store import Poisoned, SessionStore
 from syft.workers.tensor_sizes import PLAIN
+from syft.workers.unshared import unshared
 
 logger = logging.getLogger("syft.workers")
 
@@ -45,6 +46,7 @@ BACKWARD = frozenset({"backward", "autograd.backward"})
 _REFUSALS = (PermissionDenied, UnsupportedOp, DecodeError)
 _LONGEST_NAME, _LONGEST_REASON = 200, 1000
 _SHORT_QUESTION = 256  # bytes
+_WORTH_KEEPING_APART = 1 << 16  # bytes of an answer that is not copied to be in one piece
 _KEPT = 64 << 20  # bytes of messages that a session keeps if its client asks it to
 
 
@@ -146,7 +148,7 @@ class Session(BaseWorker):
         if parcel.size > _SHORT_QUESTION or not parcel.flags & REQUEST or self._peers():
             return None
         try:
-            message = decode(parcel.parts[0], self, self._limits)
+            message = decode_parts(parcel.parts, self, self._limits)
         except Exception:
             return None  # it is said what is wrong with it where all others are dealt with
         if type(message) is not m.Describe or type(self._store.objects.get(message.ref.id)) not in PLAIN:
@@ -154,18 +156,17 @@ class Session(BaseWorker):
         return self._handled(parcel, message)
 
     def _handled(self, parcel: Parcel, message: Any = None) -> Sequence[Buffer] | None:
-        data = parcel.parts[0]
         asked = bool(parcel.flags & REQUEST)
         try:
             if message is None:
-                message = decode(data, self, self._limits)
-            self.home.traffic.received(type(message).__name__, len(data))
+                message = decode_parts(parcel.parts, self, self._limits)
+            self.home.traffic.received(type(message).__name__, parcel.size)
             if self.log_msgs:
-                self.msg_history.append(bytes(data))
+                self.msg_history.append(b"".join(parcel.parts))
             overdue = self._overdue() if asked else None
             if overdue is None:
                 if type(message) is m.Put:
-                    return self._stored(message, asked, len(data))
+                    return self._stored(message, asked, parcel.size)
                 return self._answer(message, asked)
             self._store.discard(getattr(message, "forget", ()))
             return self._failure(overdue)
@@ -227,14 +228,17 @@ class Session(BaseWorker):
         peek = message if message.keep else replace(message, keep=True)
         objects = self._executor.handle(peek)
         self._check_sizes(objects)
-        # What cannot be sent is not forgotten either: encode first, then let go. The bytes are copied, as the
-        # client's next commands may change the tensors before they are sent.
-        parts: list[Buffer] = [encode(objects)]
+        # What cannot be sent is not forgotten either: encode first, then let go.
+        alone = not message.keep and unshared(objects, holders=1)  # the store
+        parts: Sequence[Buffer] = encode_in_parts(objects)
         if self.compressing:
-            parts = shrunk(parts)
+            parts = shrunk(list(parts))
         size = sum(map(len, parts))
         if not message.keep:
             self._executor.handle(message)
+        if not alone or size < _WORTH_KEEPING_APART:
+            # The client's next commands may change the tensors before they are sent.
+            parts = (b"".join(parts),)
         self.home.audit(
             "revealed",
             self.identity.user,

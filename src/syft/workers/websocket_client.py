@@ -7,12 +7,12 @@ import os
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from syft.core import messages as m
 from syft.exceptions import ConnectionLost, NotSupportedError, SyftError, UsageError, WorkerConflictError
-from syft.serde.codec import decode, encode_in_parts
+from syft.serde.codec import decode, decode_parts, encode_in_parts
 from syft.serde.compression import shrunk
 from syft.serde.limits import Limits
 from syft.serde.registry import REGISTRY
@@ -225,7 +225,7 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         if self.synchronous or (kind is m.Command and message.op in _BACKWARD_NAMES):
             self.request(message)
             return
-        self._link.post(self._prepared(message))
+        self._link.post(self._prepared(message), given=kind is m.Put and message.giving)
 
     def request(self, message: Any) -> Any:
         """Send a message and wait for its answer.
@@ -291,14 +291,14 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         self.traffic.sent(kind.__name__, sum([len(p) for p in parts]))
         return parts
 
-    def _result(self, message: Any, data: Buffer) -> Any:
+    def _result(self, message: Any, parts: Sequence[Buffer]) -> Any:
         if self.torchscript:
-            reply = decode(data, self.client or self, self._reply_limits)
+            reply = decode_parts(parts, self.client or self, self._reply_limits)
         else:
             with torchscript.refused():
-                reply = decode(data, self.client or self, self._reply_limits)
+                reply = decode_parts(parts, self.client or self, self._reply_limits)
         kind = type(reply)
-        self.traffic.received(kind.__name__, len(data))
+        self.traffic.received(kind.__name__, sum([len(p) for p in parts]))
         if kind is m.Failure:
             raise to_error(reply, self)
         if kind is m.Gradients:

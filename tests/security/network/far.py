@@ -50,7 +50,7 @@ class Far:
 
     def recv_msg(self, binary: bytes) -> bytes:
         """Send bytes; the answer, as bytes."""
-        return bytes(self.link.request([binary], SECONDS))
+        return b"".join(self.link.request([binary], SECONDS))
 
     def ask(self, message: Any) -> Any:
         """Send a message; the answer, decoded where no worker is known."""
@@ -74,7 +74,7 @@ class Far:
         begun = [self.link.begin([encode(message)])[1] for message in messages]
         for answered in begun:
             assert answered.wait(SECONDS), "no answer"
-        return [decode(bytes(answered.result()), None) for answered in begun]
+        return [decode(b"".join(answered.result()), None) for answered in begun]
 
     def close(self) -> None:
         """Leave for good."""
