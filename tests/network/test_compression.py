@@ -64,7 +64,7 @@ def test_a_worker_without_the_package_says_so_and_serves_others(
         connect(worker, compression="zstd")
     with pytest.raises(DependencyError, match="compression") as caught:
         connect(worker).ask("session", "compress", "zstd")
-    assert "raised by 'session.compress' on worker bob" in "".join(caught.value.__notes__)
+    assert "raised by 'session.compress' on worker 'bob'" in "".join(caught.value.__notes__)
     assert LABELS[:3].send(connect(worker)).get().tolist() == [0, 1, 2]
 
 
