@@ -37,6 +37,8 @@ class Channel:
         self._inbox: deque[Parcel] = deque()
         self._running = False
         self.ended: str | None = None
+        self._then: Callable[[], None] | None = None  # to be done after the last message
+        self._complete = False  # whether no more messages are taken
         self.stream = Stream(max_parcel, window)
         self._notify: Callable[[], None] | None = None
         self.left_at: float | None = time.monotonic()
@@ -88,7 +90,7 @@ class Channel:
     def deliver(self, parcels: Sequence[Parcel]) -> None:
         """Have these dealt with, after what came before."""
         with self._lock:
-            if self.ended is not None:
+            if self.ended is not None or self._complete:
                 return
             self._inbox.extend(parcels)
             if self._running or not self._inbox:
@@ -104,6 +106,10 @@ class Channel:
             logger.exception("a session failed")
             self.end("the session failed on the worker")
             raise
+        finally:
+            then, self._then = self._then, None
+            if then is not None:
+                then()
 
     def _work(self) -> None:
         while True:
@@ -129,6 +135,17 @@ class Channel:
         notify = self._notify
         if notify is not None:
             notify()
+
+    def finish(self, reason: str, then: Callable[[], None]) -> None:
+        """Deal with what has arrived, as nobody takes it back, answer nothing more, and call ``then``."""
+        with self._lock:
+            self._complete = True
+            later = self._running
+            if later:
+                self._then = then
+        self.stream.close(reason)
+        if not later:
+            then()
 
     def end(self, reason: str) -> None:
         """Deal with nothing more; a client that is there is told why and its connection closed."""

@@ -127,7 +127,10 @@ class Session(BaseWorker):
         """
         reply = self._handled(parcel)
         for peer in self._peers():
-            peer._settle()  # what this message made other workers forget is forgotten before its answer goes out
+            try:
+                peer._settle()  # what this message made other workers forget is forgotten before its answer goes out
+            except Exception as error:  # whatever another worker does, this session goes on
+                logger.warning("worker %r cannot tell %r what to forget: %s", self.id, peer.id, error)
         return reply
 
     def _handled(self, parcel: Parcel) -> Sequence[Buffer] | None:
