@@ -21,7 +21,7 @@ from syft.workers.websocket_server import WebsocketServerWorker
 class Inspect:
     """Shows a session's objects, and gives its worker data sets."""
 
-    remote_methods = frozenset({"ids", "objects", "add_dataset", "remove_dataset", "known"})
+    remote_methods = frozenset({"ids", "objects", "add_dataset", "remove_dataset", "known", "seed"})
 
     def __init__(self, worker: Any) -> None:
         self.session = worker
@@ -33,6 +33,10 @@ class Inspect:
     def known(self) -> list[Any]:
         """The workers the session knows."""
         return list(self.session._known_workers)
+
+    def seed(self, number: int) -> None:
+        """Set the random state of the process."""
+        torch.manual_seed(number)
 
     def add_dataset(self, dataset: Any, key: str) -> None:
         """Give the worker a data set, as its owner would."""

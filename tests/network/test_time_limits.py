@@ -197,3 +197,30 @@ def test_limits_are_0_or_more() -> None:
         WorkerLimits(command_seconds=-1)
     with pytest.raises(UsageError, match="threads"):
         WorkerLimits(threads=0)
+
+
+def test_a_training_ends_when_its_client_says_good_bye(served: Serve, connect: Connect) -> None:
+    worker = served()
+    worker.service("training").add_dataset(BaseDataset(torch.zeros(8, 3), torch.zeros(8, 1)), "data")
+    bob = connect(worker)
+    trained(bob, epochs=10**6)
+    (session, channel) = worker.sessions.rows()[0]
+    left: list[type[Exception]] = []
+
+    def fit() -> None:
+        try:
+            bob.fit("data")
+        except ConnectionLost as error:
+            left.append(type(error))
+
+    thread = threading.Thread(target=fit)
+    thread.start()
+    while session.service("training").progress.steps == 0:
+        time.sleep(0.01)
+    bob.close(end=True)
+    thread.join(30)
+    until = time.monotonic() + 30
+    while channel.busy and time.monotonic() < until:
+        time.sleep(0.01)
+    assert left == [ConnectionLost] and not channel.busy
+    assert session.service("training").progress.steps < 10**6

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import Any, Literal
+from unittest import mock
 
 import torch
 
 import syft as sy
-from tests.opdb.trial import Skipped, check
+from tests.network.servers import Host, ShownWorker
+from tests.opdb.trial import Skipped, Worker, check
 
-Mode = Literal["reference", "wire"]
-MODES: tuple[Mode, ...] = ("reference", "wire")
+Mode = Literal["reference", "wire", "network"]
+MODES: tuple[Mode, ...] = ("reference", "wire", "network")
 DTYPES = (torch.float32, torch.int64)
 
 
@@ -90,36 +93,67 @@ def quiet() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def samples(info: Any, dtype: torch.dtype) -> list[Any]:
-    """The op's samples of one dtype, the same in every run; float32 ones ask for gradients."""
+def samples(info: Any, dtype: torch.dtype, most: int | None = None) -> list[Any]:
+    """The op's samples of one dtype, or the first ones, the same in every run; float32 ones ask for gradients."""
     if dtype not in info.dtypes:
         return []
     torch.manual_seed(zlib.crc32(f"{info.formatted_name} {dtype}".encode()))
-    return list(info.sample_inputs("cpu", dtype, requires_grad=dtype is torch.float32 and info.supports_autograd))
+    all = info.sample_inputs("cpu", dtype, requires_grad=dtype is torch.float32 and info.supports_autograd)
+    return list(islice(all, most))
 
 
-def run(mode: Mode, ops: Iterable[str] | None = None) -> Report:
+@contextmanager
+def seeding(worker: ShownWorker) -> Iterator[None]:
+    """Set the random state of the worker's process wherever that of this one is set: some ops do so themselves."""
+
+    def both(seed: int) -> torch.Generator:
+        worker.ask("inspect", "seed", seed)
+        return here(seed)
+
+    here = torch.manual_seed
+    with mock.patch.object(torch, "manual_seed", both):
+        yield
+
+
+@contextmanager
+def worker_of(mode: Mode) -> Iterator[Worker]:
+    """A worker that is reached in this way: in this process, or served by another one."""
+    hook, id = sy.TorchHook(torch), f"opdb-{mode}"
+    if mode != "network":
+        yield sy.VirtualWorker(hook, id=id, wire=mode == "wire")
+        return
+    hook.local_worker._known_workers.pop(id, None)
+    host = Host()
+    try:
+        with ShownWorker(hook, "127.0.0.1", host.new(id), id=id, timeout=50) as worker, seeding(worker):
+            yield worker
+    finally:
+        host.close()
+
+
+def run(mode: Mode, ops: Iterable[str] | None = None, most: int | None = None) -> Report:
     """Run samples through pointers.
 
     Args:
-        mode: ``"reference"`` hands tensors over in this process, ``"wire"`` encodes every message.
+        mode: ``"reference"`` hands tensors over in this process, ``"wire"`` encodes every message, ``"network"`` sends
+            them to another process.
         ops: names of the database; all of them when None.
+        most: samples of each op and dtype; all of them when None.
 
     Returns:
         What came out right and what did not.
     """
-    worker = sy.VirtualWorker(sy.TorchHook(torch), id=f"opdb-{mode}", wire=mode == "wire")
     report = Report(mode)
-    with quiet():
+    with quiet(), worker_of(mode) as worker:
         for name in database() if ops is None else ops:
             for dtype in DTYPES:
-                run_op(database()[name], dtype, worker, report)
+                run_op(database()[name], dtype, worker, report, most)
     return report
 
 
-def run_op(info: Any, dtype: torch.dtype, worker: sy.VirtualWorker, report: Report) -> None:
+def run_op(info: Any, dtype: torch.dtype, worker: Worker, report: Report, most: int | None = None) -> None:
     """Run the samples of one op and dtype into the report."""
-    for index, sample in enumerate(samples(info, dtype)):
+    for index, sample in enumerate(samples(info, dtype, most)):
         try:
             check(info, sample, worker)
         except Skipped:

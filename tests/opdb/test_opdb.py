@@ -6,17 +6,20 @@ import re
 import zlib
 from functools import cache
 from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 import pytest
 import torch
 
 import syft as sy
-from tests.opdb.coverage import MODES, Mode, Report, database, run
+from tests.opdb.coverage import MODES, Mode, Report, database, run, worker_of
 from tests.opdb.expected import EXPECTED, INTERNAL
 from tests.opdb.trial import Wrong, check
 
 SHARDS = 24
 SHARE = 0.99
+WAYS = [pytest.param(mode, marks=pytest.mark.slow) if mode == "network" else mode for mode in MODES]
 KNOWN_TORCH = (2, 13)  # whose database the tables of known failures describe
 
 pytestmark = pytest.mark.skipif(
@@ -39,7 +42,7 @@ def report(mode: Mode, shard: int) -> Report:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("shard", range(SHARDS))
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", WAYS)
 def test_ops_come_out_right_and_the_others_are_known(mode: Mode, shard: int) -> None:
     known = {name: why for name, why in (EXPECTED | INTERNAL).items() if name in ops_of(shard)}
     outcome = report(mode, shard)
@@ -48,14 +51,35 @@ def test_ops_come_out_right_and_the_others_are_known(mode: Mode, shard: int) -> 
     assert set(known) - outcome.failed_ops == set(), "these come out right now: take them off the list"
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("mode", WAYS)
 def test_nearly_all_samples_of_the_public_interface_come_out_right(mode: Mode) -> None:
     reports = [report(mode, shard) for shard in range(SHARDS)]
     wrong = sum(failure.op not in INTERNAL for outcome in reports for failure in outcome.failures)
     right = sum(outcome.right for outcome in reports)
     assert right > 20_000
     assert right / (right + wrong) >= SHARE
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.network
+def test_a_sample_of_each_op_comes_out_right_on_a_worker_in_another_process() -> None:
+    outcome = run("network", most=1)
+    known = EXPECTED | INTERNAL
+    strange = [f for f in outcome.failures if f.op not in known or not f.reason.startswith(known[f.op].error.__name__)]
+    assert not strange, "\n".join(map(str, strange))
+    assert outcome.right > 1000
+
+
+def test_control_a_worker_with_another_random_state_is_found() -> None:
+    def drawn(x: Any) -> Any:
+        return torch.rand_like(x)
+
+    with worker_of("network") as worker:
+        check(SimpleNamespace(name="drawn", op=drawn), sample(1.0, 2.0), worker)
+    with worker_of("network") as worker, mock.patch.object(torch, "manual_seed", torch.random.manual_seed):
+        with pytest.raises(Wrong, match="result 0"):
+            check(SimpleNamespace(name="drawn", op=drawn), sample(1.0, 2.0), worker)
 
 
 def test_the_lists_name_ops_of_the_database() -> None:

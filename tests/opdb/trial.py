@@ -10,8 +10,11 @@ import torch
 from torch.utils._pytree import tree_map
 
 import syft as sy
+from tests.network.servers import ShownWorker
 
 SEED = 1701
+
+Worker = sy.VirtualWorker | ShownWorker
 
 # Torch leaves their values to chance; a worker zeroes them, so that no old memory is handed out.
 UNWRITTEN = frozenset({"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"})
@@ -102,7 +105,7 @@ def here(info: Any, sample: Any) -> tuple[list[Any], list[torch.Tensor | None]]:
     return results, [leaf.grad for leaf in operands.tensors]
 
 
-def there(info: Any, sample: Any, worker: sy.VirtualWorker) -> tuple[list[Any], list[torch.Tensor | None]]:
+def there(info: Any, sample: Any, worker: Worker) -> tuple[list[Any], list[torch.Tensor | None]]:
     """Results and gradients of the same call on the worker, fetched."""
     operands = prepared(sample, lambda leaf: leaf.send(worker))
     torch.manual_seed(SEED)
@@ -140,7 +143,7 @@ def same(actual: Any, wanted: Any, what: str, *, values: bool = True) -> None:
         raise Wrong(f"{what}: {' '.join(str(error).split())[:160]}") from None
 
 
-def check(info: Any, sample: Any, worker: sy.VirtualWorker) -> None:
+def check(info: Any, sample: Any, worker: Worker) -> None:
     """Run a sample here and on the worker.
 
     Args:

@@ -56,6 +56,8 @@ class Channel:
         self._waiting = 0  # bytes in the inbox
         self._running = False
         self.ended: str | None = None
+        self._then: Callable[[], None] | None = None  # to be done after the last message
+        self._complete = False  # whether no more messages are taken
         self.stream = Stream(max_parcel, window)
         self._notify: Callable[[], None] | None = None
         self.left_at: float | None = time.monotonic()
@@ -117,7 +119,7 @@ class Channel:
         """
         stream = self.stream
         with self._lock:
-            if self.ended is not None or not parcels:
+            if self.ended is not None or self._complete or not parcels:
                 return False
             alone = len(parcels) == 1 and not self._running and not self._inbox and not stream.full(0)
             if not alone:
@@ -151,6 +153,10 @@ class Channel:
             logger.exception("a session failed")
             self.end("the session failed on the worker")
             raise
+        finally:
+            then, self._then = self._then, None
+            if then is not None:
+                then()
 
     def _work(self) -> None:
         while True:
@@ -180,6 +186,17 @@ class Channel:
         notify = self._notify
         if notify is not None:
             notify()
+
+    def finish(self, reason: str, then: Callable[[], None]) -> None:
+        """Deal with what has arrived, as nobody takes it back, answer nothing more, and call ``then``."""
+        with self._lock:
+            self._complete = True
+            later = self._running
+            if later:
+                self._then = then
+        self.stream.close(reason)
+        if not later:
+            then()
 
     def end(self, reason: str) -> None:
         """Deal with nothing more; a client that is there is told why and its connection closed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections import deque
@@ -19,7 +18,6 @@ from syft.exceptions import (
     DecodeError,
     GetNotPermittedError,
     PermissionDenied,
-    SyftError,
     UnsupportedOp,
 )
 from syft.serde.codec import decode_parts, encode, encode_in_parts
@@ -133,10 +131,10 @@ class Session(BaseWorker):
         """
         reply = self._handled(parcel)
         for peer in self._peers():
-            # What this message made other workers forget is forgotten before its answer goes out. What a worker that
-            # is lost was to forget is lost with it.
-            with contextlib.suppress(SyftError):
-                peer._settle()
+            try:
+                peer._settle()  # what this message made other workers forget is forgotten before its answer goes out
+            except Exception as error:  # whatever another worker does, this session goes on
+                logger.warning("worker %r cannot tell %r what to forget: %s", self.id, peer.id, error)
         return reply
 
     def at_once(self, parcel: Parcel) -> Sequence[Buffer] | None:

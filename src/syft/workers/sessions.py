@@ -55,6 +55,7 @@ class Sessions:
         self.anonymous = tokens is None and not certified
         self._lock = threading.Lock()
         self._seats: dict[bytes, _Seat] = {}
+        self._finishing: set[bytes] = set()  # whose clients have left, with messages that are yet to be dealt with
         self._invitations: dict[bytes, tuple[bytes, Session, float]] = {}
         self.pool = ThreadPoolExecutor(home.limits.threads, thread_name_prefix=f"syft-{home.id}")
 
@@ -138,7 +139,7 @@ class Sessions:
     def _seat(self, identity: Identity, session: Session | None, invitation: bytes) -> _Seat:
         limits = self.home.limits
         with self._lock:
-            if len(self._seats) >= limits.sessions:
+            if len(self._seats) + len(self._finishing) >= limits.sessions:
                 raise LimitExceededError(f"worker {self.name!r} has {len(self._seats)} clients, as many as it takes")
             id, secret = os.urandom(16), os.urandom(32)
             guest = session is not None
@@ -176,9 +177,9 @@ class Sessions:
     # --- leaving ------------------------------------------------------------------------------------
 
     def left(self, channel: Channel, for_good: bool) -> None:
-        """A connection is gone; the session goes with it if its client said so."""
+        """A connection is gone; the session goes with it if its client said so, when all it sent was dealt with."""
         if for_good:
-            self._end(channel.id, "the client has left")
+            self._end(channel.id, "the client has left", finish=True)
 
     def tick(self) -> None:
         """End the sessions whose lease has run out, and those with a message that takes far too long."""
@@ -213,22 +214,34 @@ class Sessions:
             limit = self.home.limits.command_seconds
             self._end(id, f"a command ran on for {seconds:.1f} s and the worker gives it {limit:g} s: session ended")
 
-    def _end(self, id: bytes, reason: str) -> None:
+    def _end(self, id: bytes, reason: str, *, finish: bool = False) -> None:
         with self._lock:
             seat = self._seats.pop(id, None)
             if seat is None:
                 return
             if not seat.guest:
                 self._invitations = {k: v for k, v in self._invitations.items() if v[1] is not seat.session}
-                guests = [k for k, other in self._seats.items() if other.session is seat.session]
-        seat.timed.limit.give_up(reason)
-        seat.channel.end(reason)
-        if not seat.guest:
-            for guest in guests:
-                self._end(guest, reason)
-            seat.session.clear_objects()
-            seat.session.leave_peers()
-            self.home.audit("left", seat.identity.user, seat.session.name, why=reason)
+            if finish:
+                self._finishing.add(id)
+        if finish:
+            seat.timed.limit.leave(reason)
+            seat.channel.finish(reason, lambda: self._clear(seat, reason))
+        else:
+            seat.timed.limit.give_up(reason)
+            seat.channel.end(reason)
+            self._clear(seat, reason)
+
+    def _clear(self, seat: _Seat, reason: str) -> None:
+        with self._lock:
+            self._finishing.discard(seat.channel.id)
+            guests = [k for k, other in self._seats.items() if other.session is seat.session]
+        if seat.guest:
+            return
+        for guest in guests:
+            self._end(guest, reason)
+        seat.session.clear_objects()
+        seat.session.leave_peers()
+        self.home.audit("left", seat.identity.user, seat.session.name, why=reason)
 
     def close(self) -> bool:
         """End all sessions, and wait a little for what is being dealt with.

@@ -25,13 +25,18 @@ class TimeLimit:
         training: seconds for a message that goes over batches; 0 for no limit.
     """
 
-    __slots__ = ("_began", "_command", "_over", "_training", "_until")
+    __slots__ = ("_began", "_command", "_left", "_over", "_training", "_until")
 
     def __init__(self, command: float, training: float) -> None:
         self._command = command or math.inf
         self._training = training or math.inf
         self._began = self._until = math.inf
+        self._left: str | None = None
         self._over: str | None = None
+
+    def leave(self, reason: str) -> None:
+        """Have a training end at its next batch: nobody waits for it any more. Other messages are dealt with."""
+        self._left = reason
 
     def give_up(self, reason: str) -> None:
         """Have what is dealt with end at its next step or batch: nobody waits for it any more."""
@@ -64,9 +69,11 @@ class TimeLimit:
         """Go on with the next batch of a training, which has the time of a command.
 
         Raises:
-            LimitExceededError: the time of this batch or of the training is over.
+            LimitExceededError: the time of this batch or of the training is over, or nobody waits.
         """
         self.check()
+        if self._left is not None:
+            raise LimitExceededError(f"the training was given up, because {self._left}")
         now = time.monotonic()
         if now - self._began > self._training:
             raise LimitExceededError(

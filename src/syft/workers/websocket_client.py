@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import time
 import weakref
@@ -33,6 +34,7 @@ from syft.workers.remote_requests import RemoteRequests
 from syft.workers.virtual import VirtualWorker
 
 _MEETS = frozenset({m.Put, m.Call, m.Relay})
+_BROKEN = frozenset({"ConnectionLost", "SessionLost"})
 _BACKWARD_NAMES = frozenset({"Tensor.backward", "torch.autograd.backward"})
 
 
@@ -176,6 +178,9 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         if not resumed:
             self.gradients.clear()
             self._met.clear()
+            for other in self._met_by:  # they knew the session of before
+                other._met.discard(self.id)
+            self._met_by.clear()
             self._forgotten.clear()
             for other in list(self._met_by):
                 other._met.discard(self.id)  # what it was let into is gone
@@ -248,7 +253,8 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         for other in [w for w in self._met_by if w not in seen]:
             seen.add(other)
             other._settle_others(seen)
-            other._settle()
+            with contextlib.suppress(ConnectionLost):  # said to whoever asks that worker; this one is another
+                other._settle()
 
     def _settle(self) -> None:
         """Have everything dealt with that was posted."""
@@ -300,6 +306,8 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         kind = type(reply)
         self.traffic.received(kind.__name__, sum([len(p) for p in parts]))
         if kind is m.Failure:
+            if reply.kind in _BROKEN:  # the connection to a worker that it had met: they are to meet again
+                self._met.clear()
             raise to_error(reply, self)
         if kind is m.Gradients:
             for id, known in reply.of:
