@@ -60,8 +60,8 @@ def connect(hook: sy.TorchHook, me: Any) -> Iterator[Connect]:
         return clients[-1]
 
     yield client
-    for worker in clients:
-        worker.close(end=True)
+    while clients:
+        clients.pop().close(end=True)
     me._known_workers.clear()
     me._known_workers.update(known)
 
