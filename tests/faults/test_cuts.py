@@ -25,11 +25,13 @@ WAYS: tuple[Way, Way] = ("up", "down")
 _TOLD = (ConnectionLost, AuthenticationError)
 
 
-@pytest.fixture
-def proxy(served: Serve, proxied: Callable[[int], Proxy], monkeypatch: pytest.MonkeyPatch) -> Proxy:
-    """Before a worker that keeps nothing of clients that are gone, and whose large messages have small pieces."""
+@pytest.fixture(params=[32 << 20, 6000], ids=["wide window", "narrow window"])
+def proxy(
+    served: Serve, proxied: Callable[[int], Proxy], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Proxy:
+    """Before a worker whose large messages have small pieces, and which holds its clients back or does not."""
     monkeypatch.setattr(stream, "PIECE", 1 << 10)
-    return proxied(served(limits=WorkerLimits(lease=5.0)).port)
+    return proxied(served(limits=WorkerLimits(lease=5.0, window=request.param)).port)
 
 
 @contextlib.contextmanager
