@@ -7,6 +7,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import syft as sy
 from syft.core import messages as m
 from syft.exceptions import AuthenticationError, ConnectionLost, ObjectNotFoundError
 from syft.transports import stream
+from syft.transports.certificates import make_certificate
 from syft.transports.stream import Stream
 from syft.workers.limits import WorkerLimits
 from tests.faults.conftest import Serve
@@ -37,7 +39,9 @@ def proxy(
 @contextlib.contextmanager
 def client_of(hook: sy.TorchHook, proxy: Proxy, reconnect: float) -> Iterator[sy.WebsocketClientWorker]:
     """A new client of the worker behind the proxy."""
-    worker = sy.WebsocketClientWorker(hook, "127.0.0.1", proxy.port, auto_add=False, reconnect=reconnect)
+    worker = sy.WebsocketClientWorker(
+        hook, "127.0.0.1", proxy.port, auto_add=False, reconnect=reconnect, insecure=proxy.encrypted
+    )
     try:
         yield worker
     finally:
@@ -127,6 +131,17 @@ def test_a_cut_anywhere_gives_no_wrong_result(hook: sy.TorchHook, proxy: Proxy, 
 def test_a_cut_at_every_byte_gives_no_wrong_result(hook: sy.TorchHook, proxy: Proxy, kind: str) -> None:
     outcomes = cut_everywhere(hook, proxy, kind, None)
     print(f"\n{kind}: {sum(outcomes.values())} offsets, 0 wrong results: {dict(outcomes)}")
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_an_encrypted_connection_is_cut_like_any_other(
+    hook: sy.TorchHook, served: Serve, proxied: Callable[[int], Proxy], tmp_path: Path, kind: str
+) -> None:
+    files = make_certificate(tmp_path, ["127.0.0.1"])
+    proxy = proxied(served(cert_path=files.certificate, key_path=files.key).port)
+    proxy.encrypted = True
+    outcomes = cut_everywhere(hook, proxy, kind, 15)
+    assert outcomes["finished" if kind == "healed" else "resumed"] > 10, outcomes
 
 
 def test_control_a_command_that_is_carried_out_twice_is_noticed(
