@@ -10,10 +10,12 @@ Each file is one kind of fault, and each has a short version in the suite and a 
     test_half_open.py     a worker that is there and says nothing
     test_kills.py         kill -9 of workers and of clients
     test_restarts.py      another process at the same address; what a store keeps over a kill
+    test_interrupts.py    Ctrl-C at any moment
     test_starting_anew.py a client that comes back while its worker is still busy with what it sent before
     test_crowds.py        many clients of a worker, many threads of a client
     test_raising_ops.py   ops that raise what is no Exception
     test_frames.py        changed frames of recorded traffic, for each layer that reads them
+    test_leaks.py         what counts as left behind
     test_soak.py          memory, threads and descriptors over many ops, and a large model
 
 ``make soak`` runs the long versions but those of ``test_frames.py``, which ``make fuzz`` runs.

@@ -28,12 +28,13 @@ class Proxy:
         cuts: how many connections were cut.
         delay: seconds that each chunk waits before it goes on.
         refuses: whether new connections are closed at once.
+        encrypted: whether what passes is TLS, for whoever connects.
     """
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.passed: dict[Way, int] = {"up": 0, "down": 0}
-        self.cuts, self.delay, self.refuses = 0, 0.0, False
+        self.cuts, self.delay, self.refuses, self.encrypted = 0, 0.0, False, False
         self._cut_at: tuple[Way, int] | None = None
         self._then_refuse = False
         self._flows = threading.Event()

@@ -7,6 +7,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import syft as sy
 from syft.core import messages as m
 from syft.exceptions import AuthenticationError, ConnectionLost, ObjectNotFoundError
 from syft.transports import stream
+from syft.transports.certificates import make_certificate
 from syft.transports.stream import Stream
 from syft.workers.limits import WorkerLimits
 from tests.faults.conftest import Serve
@@ -25,17 +27,21 @@ WAYS: tuple[Way, Way] = ("up", "down")
 _TOLD = (ConnectionLost, AuthenticationError)
 
 
-@pytest.fixture
-def proxy(served: Serve, proxied: Callable[[int], Proxy], monkeypatch: pytest.MonkeyPatch) -> Proxy:
-    """Before a worker that keeps nothing of clients that are gone, and whose large messages have small pieces."""
+@pytest.fixture(params=[32 << 20, 6000], ids=["wide window", "narrow window"])
+def proxy(
+    served: Serve, proxied: Callable[[int], Proxy], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Proxy:
+    """Before a worker whose large messages have small pieces, and which holds its clients back or does not."""
     monkeypatch.setattr(stream, "PIECE", 1 << 10)
-    return proxied(served(limits=WorkerLimits(lease=5.0)).port)
+    return proxied(served(limits=WorkerLimits(lease=5.0, window=request.param)).port)
 
 
 @contextlib.contextmanager
 def client_of(hook: sy.TorchHook, proxy: Proxy, reconnect: float) -> Iterator[sy.WebsocketClientWorker]:
     """A new client of the worker behind the proxy."""
-    worker = sy.WebsocketClientWorker(hook, "127.0.0.1", proxy.port, auto_add=False, reconnect=reconnect)
+    worker = sy.WebsocketClientWorker(
+        hook, "127.0.0.1", proxy.port, auto_add=False, reconnect=reconnect, insecure=proxy.encrypted
+    )
     try:
         yield worker
     finally:
@@ -125,6 +131,17 @@ def test_a_cut_anywhere_gives_no_wrong_result(hook: sy.TorchHook, proxy: Proxy, 
 def test_a_cut_at_every_byte_gives_no_wrong_result(hook: sy.TorchHook, proxy: Proxy, kind: str) -> None:
     outcomes = cut_everywhere(hook, proxy, kind, None)
     print(f"\n{kind}: {sum(outcomes.values())} offsets, 0 wrong results: {dict(outcomes)}")
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_an_encrypted_connection_is_cut_like_any_other(
+    hook: sy.TorchHook, served: Serve, proxied: Callable[[int], Proxy], tmp_path: Path, kind: str
+) -> None:
+    files = make_certificate(tmp_path, ["127.0.0.1"])
+    proxy = proxied(served(cert_path=files.certificate, key_path=files.key).port)
+    proxy.encrypted = True
+    outcomes = cut_everywhere(hook, proxy, kind, 15)
+    assert outcomes["finished" if kind == "healed" else "resumed"] > 10, outcomes
 
 
 def test_control_a_command_that_is_carried_out_twice_is_noticed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
@@ -113,8 +114,20 @@ def in_a_training(bob: Bob) -> Callable[[], None]:
     return lambda: bob.fit("train")
 
 
+def in_an_awaited_answer(bob: Bob) -> Callable[[], None]:
+    """Await answers."""
+    x = torch.randn(500, 500).send(bob)
+
+    async def ask() -> None:
+        (x @ x).sum()
+        await bob.async_sync()
+
+    return lambda: asyncio.run(ask())
+
+
 MOMENTS = (
     idle, in_an_op, in_a_stream_of_commands, in_a_large_answer, in_a_large_send, in_a_plan, in_a_backward, in_a_training,
+    in_an_awaited_answer,
 )  # fmt: skip
 
 

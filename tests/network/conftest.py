@@ -1,4 +1,4 @@
-"""Served workers of this process, with real connections to them."""
+"""Served workers of this process, with real connections to them; nothing of theirs is left when a test is over."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 
 import syft as sy
+from tests.faults.leaks import nothing_left
 
 Serve = Callable[..., sy.WebsocketServerWorker]
 Connect = Callable[..., sy.WebsocketClientWorker]
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks(hook: sy.TorchHook) -> Iterator[None]:
+    """Threads, sockets and pipes are gone. A fixture that made clients must not hold on to them: they have a pipe."""
+    with nothing_left():
+        yield
 
 
 @pytest.fixture
@@ -40,7 +48,7 @@ def connect(hook: sy.TorchHook, me: Any) -> Iterator[Connect]:
         return clients[-1]
 
     yield client
-    for worker in clients:
-        worker.close(end=True)
+    while clients:
+        clients.pop().close(end=True)
     me._known_workers.clear()
     me._known_workers.update(known)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ class WorkerProcess:
 
     def __init__(self, directory: Path, id: str, *options: str, port: int = 0) -> None:
         self.directory, self.id, self.options = directory, id, options
+        self._log = directory / f"{id}.log"
         self.port = port
         self.launch()
 
@@ -38,27 +40,21 @@ class WorkerProcess:
         """Start it without waiting."""
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), "OMP_NUM_THREADS": "1"}
         environment.pop("SYFT_TOKEN", None)
-        command = [*SYFT, "worker", "--id", self.id, "--port", str(self.port)]
-        with (self.directory / f"{self.id}.log").open("a") as log:
-            self.popen = subprocess.Popen(
-                [*command, *self.options], cwd=self.directory, stdout=subprocess.PIPE, stderr=log, text=True,
-                env=environment,
-            )  # fmt: skip
+        command = [*SYFT, "worker", "--id", self.id, "--port", str(self.port), *self.options]
+        with self._log.open("w") as log:
+            self.popen = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log, env=environment)
 
     def wait_until_it_serves(self) -> None:
         """Return when clients can connect."""
-        assert self.popen.stdout is not None
-        for line in self.popen.stdout:
-            if (found := _SERVES.search(line)) is not None:
-                self.port = int(found[1])
-                return
-        self.popen.communicate()
-        raise AssertionError((self.directory / f"{self.id}.log").read_text())
+        while (found := _SERVES.search(self._log.read_text())) is None:
+            assert self.popen.poll() is None, self._log.read_text()
+            time.sleep(0.05)
+        self.port = int(found[1])
 
     def kill(self) -> None:
         """End it at once, as a power cut would."""
         self.popen.kill()
-        self.popen.communicate()
+        self.popen.wait()
 
     def freeze(self) -> None:
         """Stop it where it is; nothing is closed."""
@@ -79,4 +75,4 @@ class WorkerProcess:
         if self.popen.poll() is None:
             self.thaw()
             self.popen.terminate()
-        self.popen.communicate(timeout=30)
+        self.popen.wait(30)

@@ -54,8 +54,8 @@ def workers(hook: sy.TorchHook, me: Any, processes: dict[str, WorkerProcess]) ->
     known = dict(me._known_workers)
     made = {name: sy.WebsocketClientWorker(hook, "localhost", one.port, id=name) for name, one in processes.items()}
     yield made
-    for worker in made.values():
-        worker.close(end=True)
+    while made:
+        made.popitem()[1].close(end=True)
     me._known_workers.clear()
     me._known_workers.update(known)
 

@@ -19,7 +19,7 @@ import torch
 from msgpack import Packer
 
 from syft.core.messages import Command, Describe, Description
-from syft.exceptions import DecodeError, SyftError, UnserializableError
+from syft.exceptions import DecodeError, SyftError, UnserializableError, UnsupportedOp
 from syft.serde.compression import NO_COMPRESSION, Scheme, scheme_of
 from syft.serde.frame import join, lay_out, split, split_parts
 from syft.serde.limits import DEFAULT_LIMITS, Limits
@@ -190,6 +190,8 @@ class _Decoder:
                 del values[0]
                 try:
                     return entry.build(values, self)
+                except UnsupportedOp as error:  # a name in the message, not what the worker does with it
+                    raise DecodeError(f"what arrived is no {entry.tag!r}: {error}") from error
                 except (SyftError, MemoryError):
                     raise
                 except Exception as error:

@@ -91,9 +91,9 @@ class Link:
         except SessionLost:
             self.welcome = self._stream = None
             resumed = self._open(time.monotonic() + self.settings.connect_timeout)
-        self._failure = None
-        self._thread = threading.Thread(target=self._run, name=f"syft-link-{self.worker}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=f"syft-link-{self.worker}", daemon=True)
+        self._thread, self._failure = thread, None  # in this order: the thread of before may still be about to end
+        thread.start()
         return resumed if had else False
 
     def _open(self, deadline: float) -> bool:
@@ -272,7 +272,7 @@ class Link:
     # --- the thread ---------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while self._failure is None:
+        while self._failure is None and self._thread is threading.current_thread():
             wire = self._wire
             if wire is None:
                 return
@@ -280,9 +280,11 @@ class Link:
                 self._serve(wire)
             except (SyftError, OSError) as error:
                 wire.abort(str(error))
-                if self._failure is not None:
-                    return
-                self._recover(error, wire.final)
+                if self._failure is None:
+                    self._recover(error, wire.final)
+            except BaseException as error:
+                self._give_up(error)  # a bug, and yet nobody is to wait for ever
+                raise
 
     def _serve(self, wire: Wire) -> None:
         keepalive = 10.0 if self.welcome is None else self.welcome.keepalive
@@ -382,7 +384,7 @@ class Link:
         if self._failure is None:
             self._give_up(reason)
 
-    def _give_up(self, error: Exception) -> None:
+    def _give_up(self, error: BaseException) -> None:
         text = str(error)
         if not isinstance(error, SessionLost):
             stop = "" if text.endswith((".", "?")) else "."
