@@ -214,7 +214,7 @@ def test_two_hundred_kills(worker: Callable[[], WorkerProcess], hook: sy.TorchHo
         f"\n{repetitions} kills, 0 hangs, 0 leaks; noticed after {sorted(seconds)[len(seconds) // 2]:.2f} s (median), "
         f"{max(seconds):.2f} s at most, {late} later than {PROMPT} s"
     )
-    assert late == 0
+    assert max(seconds) < PROMPT + SLACK
 
 
 # --- of clients --------------------------------------------------------------------------------------
