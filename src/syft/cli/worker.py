@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -184,6 +185,8 @@ def _serve(served: WebsocketServerWorker, loaded: list[str], status: StatusServe
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     served.start(block=False)
+    gc.collect()
+    gc.freeze()  # or the collector goes through all of torch each time that many messages wait
     if status is not None:
         status.start()
     console = Console(soft_wrap=True, highlight=False)

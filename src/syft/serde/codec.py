@@ -249,7 +249,9 @@ def decode(data: bytes | bytearray | memoryview, context: Any = None, limits: Li
     return _put_together(*split(data, limits), context, limits)
 
 
-def decode_parts(parts: Sequence[bytes | memoryview], context: Any = None, limits: Limits = DEFAULT_LIMITS) -> Any:
+def decode_parts(
+    parts: Sequence[bytes | bytearray | memoryview], context: Any = None, limits: Limits = DEFAULT_LIMITS
+) -> Any:
     """Like `decode`, for a frame in the parts of a `Landing`: its long tensors stay where they are.
 
     Raises:

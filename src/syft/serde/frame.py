@@ -82,7 +82,9 @@ def split(frame: bytes | bytearray | memoryview, limits: Limits) -> tuple[bytes,
     return body, buffers
 
 
-def split_parts(parts: Sequence[bytes | memoryview], limits: Limits) -> tuple[bytes, list[memoryview | None]]:
+def split_parts(
+    parts: Sequence[bytes | bytearray | memoryview], limits: Limits
+) -> tuple[bytes, list[memoryview | None]]:
     """Like `split`, for a frame in the parts of a `Landing`.
 
     Raises:

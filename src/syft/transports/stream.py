@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from syft.exceptions import ConnectionLost, DecodeError, LimitExceededError
 from syft.serde.landing import Landing
 
-Buffer = bytes | memoryview
+Buffer = bytes | bytearray | memoryview
 
 REQUEST = 1  # the sender waits for an answer
 MORE = 2  # the parcel goes on in the next record
@@ -36,6 +36,7 @@ _ACK = struct.Struct("<Q")
 _RECORD = struct.Struct("<BQQI")
 _WHOLE = struct.Struct("<Q")
 _BATCH = 1 << 16
+_QUICKER_COPIED = 1 << 12  # bytes; and thousands of views that wait would keep the garbage collector busy
 PIECE = 1 << 20
 MAX_FRAME = PIECE + _ACK.size + _RECORD.size + _WHOLE.size + _BATCH
 """The longest websocket message in bytes."""
@@ -193,16 +194,22 @@ class Stream:
             at += _RECORD.size
             if at + length > len(data):
                 raise DecodeError(f"a record declares {length} bytes and has {len(data) - at}")
-            payload = view[at : at + length]
+            start = at
             at += length
             if number <= self._received:
                 continue
             if number != self._received + 1:
                 raise DecodeError(f"parcel {number} came where {self._received + 1} was due")
-            complete = self._assemble(payload, bool(flags & MORE))
+            if length <= _QUICKER_COPIED and not flags & MORE and self._partial is None:
+                self._check_size(length)
+                complete: tuple[Buffer, ...] | None = (data[start:at],)
+                size = length
+            else:
+                complete = self._assemble(view[start:at], bool(flags & MORE))
+                size = 0 if complete is None else sum(map(len, complete))
             if complete is not None:
                 self._received = number
-                parcels.append(Parcel(number, answers, flags, complete, sum(map(len, complete))))
+                parcels.append(Parcel(number, answers, flags, complete, size))
         return parcels
 
     def _assemble(self, payload: memoryview, more: bool) -> tuple[Buffer, ...] | None:

@@ -20,7 +20,7 @@ class AwaitableOverLink(AwaitableForms):
 
     timeout: float | None
     _link: Link
-    _prepared: Callable[[Any], list[Buffer]]
+    _prepared: Callable[[Any], Sequence[Buffer]]
     _result: Callable[[Any, Sequence[Buffer]], Any]
 
     async def async_request(self, message: Any) -> Any:

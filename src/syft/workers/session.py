@@ -108,7 +108,8 @@ class Session(BaseWorker):
         self._known_workers = {self.id: self}
 
     def _peers(self) -> list[Any]:
-        return [w for w in self._known_workers.values() if w is not self]
+        known = self._known_workers
+        return [] if len(known) == 1 else [w for w in known.values() if w is not self]
 
     def _part_from(self, peer: Any) -> None:
         if peer is not None:
@@ -199,20 +200,20 @@ class Session(BaseWorker):
         kind = type(message)
         if kind is m.Command:
             self.ops += 1
-        elif kind is m.Take:
+            result = self._executor.handle(message)
+            if not asked:
+                return None
+            return self._reply(self._gradients() if op_named(message.op).key in BACKWARD else result)
+        if kind is m.Take:
             return self._give(message)
-        elif kind is m.Put and message.lasting:
+        if kind is m.Put and message.lasting:
             message = self._published(message)
         if getattr(message, "user", None) is not None and self.identity.user is not None:
             message = self._as_identified(message)
         if kind is m.IsNone and message.ref.id in self._session_store.poisoned:
             self._session_store.get(message.ref.id)
         result = self._executor.handle(message)
-        if not asked:
-            return None
-        if kind is m.Command and op_named(message.op).key in BACKWARD:
-            result = self._gradients()
-        return self._reply(result)
+        return self._reply(result) if asked else None
 
     def _stored(self, message: m.Put, asked: bool, size: int) -> Sequence[Buffer] | None:
         self._session_store.count_at_least(size)

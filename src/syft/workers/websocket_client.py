@@ -279,7 +279,7 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         home.request(m.Put(tuple(zip(message.as_ids, objects, strict=True)), message.user, owning=True))
         self.request(m.Take(tuple([m.Ref(id) for id in message.ids]), message.user))
 
-    def _prepared(self, message: Any) -> list[Buffer]:
+    def _prepared(self, message: Any) -> Sequence[Buffer]:
         kind = type(message)
         if kind in _MEETS:
             self._introduce_to(message)
