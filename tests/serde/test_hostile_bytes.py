@@ -6,6 +6,7 @@ import pickle
 import random
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 
 from syft.exceptions import DecodeError
 from syft.serde import decode, encode
-from syft.serde.compression import NO_COMPRESSION, ZLIB
+from syft.serde.compression import NO_COMPRESSION, ZLIB, ZSTD
 from syft.serde.registry import REGISTRY
 from tests.serde.craft import body_of, buffers_of, frame, raw_frame, tagged, tensor
 from tests.serde.samples import samples
@@ -24,6 +25,7 @@ from tests.strategies import BY_TAG
 
 QUICK = 10_000
 SLOW = 1_000_000
+COMPRESSIONS = [ZLIB, ZSTD] if find_spec("zstandard") else [ZLIB]
 SECONDS = 0.05  # for one input; all are far below 1 MiB
 
 
@@ -31,7 +33,8 @@ def recorded() -> list[bytes]:
     """Traffic to change: every sample, plain and compressed, and a long mixed message."""
     plain = [encode(obj) for obj in samples().values()]
     mixed = [obj for name, obj in samples().items() if name not in ("set", "frozenset")]
-    return [*plain, *(encode(obj, ZLIB) for obj in samples().values()), encode(mixed)]
+    packed = [encode(obj, code) for code in COMPRESSIONS for obj in samples().values()]
+    return [*plain, *packed, encode(mixed)]
 
 
 def outcome(data: bytes) -> str:
@@ -213,7 +216,7 @@ def _with_build(entry: Any, build: Any) -> Any:
 
 @pytest.mark.parametrize("name", sorted(samples()))
 def test_every_cut_is_noticed(name: str) -> None:
-    for data in (encode(samples()[name]), encode(samples()[name], ZLIB)):
+    for data in (encode(samples()[name]), *(encode(samples()[name], code) for code in COMPRESSIONS)):
         for end in range(len(data)):
             assert outcome(data[:end]) == "refused", end
         assert outcome(data + b"\0") == "refused"

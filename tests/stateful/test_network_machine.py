@@ -26,7 +26,7 @@ class NetworkMachine(ObjectStoreMachine):
     def start(self, hook: sy.TorchHook, name: str) -> Any:
         port = self.hosts[HOSTS[name]].new(name)
         self.__dict__.setdefault("ports", {})[name] = port
-        return ShownWorker(hook, "127.0.0.1", port, id=name, timeout=30)
+        return ShownWorker(hook, "127.0.0.1", port, id=name, timeout=30, reconnect=20)
 
     @rule(place=PLACES)
     def close_and_connect(self, place: str) -> None:

@@ -8,7 +8,7 @@ Zstandard need the packages of the extra ``compression``. What is more compressi
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from syft.core.optional import require
@@ -21,6 +21,7 @@ LZ4 = 41
 ZLIB = 42
 ZSTD = 44  # 43 begins short commands, see `syft.serde.short_command`
 
+Part = bytes | bytearray | memoryview
 Scheme = Callable[[bytes], tuple[bytes, int]]
 
 _ZLIB_LEVEL = 1  # tensors barely shrink more at higher levels, which are several times slower
@@ -173,7 +174,7 @@ def compress(payload: bytes, scheme: Scheme) -> tuple[bytes, int]:
     return packed, code
 
 
-def shrunk(parts: list[bytes | memoryview]) -> list[bytes | memoryview]:
+def shrunk(parts: Sequence[Part]) -> Sequence[Part]:
     """The parts of an uncompressed frame, compressed with Zstandard where that pays.
 
     Args:

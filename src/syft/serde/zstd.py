@@ -31,7 +31,7 @@ def zstandard() -> Any:
     return require("zstandard", "compression")
 
 
-def compress(parts: Sequence[bytes | memoryview], *, only_if_it_pays: bool = False) -> list[bytes] | None:
+def compress(parts: Sequence[bytes | bytearray | memoryview], *, only_if_it_pays: bool = False) -> list[bytes] | None:
     """Compress bytes that lie in several places.
 
     Args:
@@ -57,7 +57,7 @@ def compress(parts: Sequence[bytes | memoryview], *, only_if_it_pays: bool = Fal
     return out
 
 
-def _pieces(parts: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+def _pieces(parts: Sequence[bytes | bytearray | memoryview]) -> Iterator[bytes | bytearray | memoryview]:
     held: list[memoryview] = []
     size = 0
     for part in parts:

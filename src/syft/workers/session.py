@@ -231,7 +231,7 @@ class Session(BaseWorker):
         alone = not message.keep and unshared(objects, holders=1)  # the store
         parts: Sequence[Buffer] = encode_in_parts(objects)
         if self.compressing:
-            parts = shrunk(list(parts))
+            parts = shrunk(parts)
         size = sum(map(len, parts))
         if not message.keep:
             self._executor.handle(message)
@@ -298,7 +298,7 @@ class Session(BaseWorker):
         return m.Gradients(tuple(known))
 
     def _reply(self, result: Any) -> Sequence[Buffer]:
-        parts = encode_in_parts(result)
+        parts: Sequence[Buffer] = encode_in_parts(result)
         if self.compressing:
             parts = shrunk(parts)
         size = sum(map(len, parts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import threading
 import time
 import weakref
 from collections import deque
@@ -29,6 +30,7 @@ from syft.transports.traffic import TrafficMeter
 from syft.workers.aside import AwaitableOverLink
 from syft.workers.base import BaseWorker, report
 from syft.workers.failures import to_error
+from syft.workers.forgetting import Forgetting
 from syft.workers.mentions import places
 from syft.workers.remote_requests import RemoteRequests
 from syft.workers.virtual import VirtualWorker
@@ -38,7 +40,7 @@ _BROKEN = frozenset({"ConnectionLost", "SessionLost"})
 _BACKWARD_NAMES = frozenset({"Tensor.backward", "torch.autograd.backward"})
 
 
-class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
+class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
     """A worker in another process, reached over a websocket; it connects when it is made.
 
     Commands are sent without waiting. What a failed one should have made raises its error when it is asked for; the
@@ -113,11 +115,11 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
         self.timeout, self.synchronous, self.torchscript = timeout, synchronous, torchscript
         self.compression: str | None = None  # until the worker agrees
         self.traffic = TrafficMeter()
-        self._forgotten: deque[m.ObjectId] = deque()
+        self._forgotten, self._telling = deque(), threading.Lock()
         self._principal = principal
         self._met: set[m.ObjectId] = set()
         self._met_by: weakref.WeakSet[WebsocketClientWorker] = weakref.WeakSet()
-        self._settled = True
+        self._posts = self._dealt = 0  # how often something was posted, and of these, how often before an answer
         self._link = Link(settings, _idle(weakref.ref(self)))
         self._reply_limits = Limits(max_bytes=settings.max_parcel)
         self._link.connect()
@@ -226,7 +228,7 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
             ConnectionLost: the connection is broken.
         """
         kind = type(message)
-        self._settled = False
+        self._posts += 1
         if self.synchronous or (kind is m.Command and message.op in _BACKWARD_NAMES):
             self.request(message)
             return
@@ -244,8 +246,9 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
             self._settle_others({self})
         if type(message) is m.Relay and (home := self._here(message.destination)) is not None:
             return self._bring(message, home)
+        posts = self._posts
         data = self._link.request(self._prepared(message), self.timeout)
-        self._settled = True
+        self._dealt = posts
         return self._result(message, data)
 
     def _settle_others(self, seen: set[WebsocketClientWorker]) -> None:
@@ -258,10 +261,11 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
 
     def _settle(self) -> None:
         """Have everything dealt with that was posted."""
-        if (self._forgotten or not self._settled) and self._link.connected:
-            self._settled = True
-            question = self.call_of("session", "objects_count")
-            self._result(question, self._link.request(self._prepared(question), self.timeout))
+        if (self._forgotten or self._posts != self._dealt) and self._link.connected:
+            posts, question = self._posts, self.call_of("session", "objects_count")
+            data = self._link.request(self._prepared(question), self.timeout)
+            self._dealt = posts
+            self._result(question, data)
 
     def _here(self, id: m.ObjectId) -> BaseWorker | None:
         """The worker of that id, if it lives in this process and nobody else reaches it."""
@@ -291,7 +295,9 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
                 message = m.Command(op, args, kwargs, result, message.grad_enabled, self._take_forgotten())
             else:
                 self._send_forgotten()
-        parts = encode_in_parts(message)
+        elif self._telling.locked():
+            self._wait_until_told()
+        parts: Sequence[Buffer] = encode_in_parts(message)
         if self.compression is not None:
             parts = shrunk(parts)
         self.traffic.sent(kind.__name__, sum([len(p) for p in parts]))
@@ -320,26 +326,6 @@ class WebsocketClientWorker(AwaitableOverLink, BaseWorker):
             report(f"worker {self.client} sending ({type(message).__name__}) to {self.id}")
         if self.message_pending_time:
             time.sleep(self.message_pending_time)
-
-    def forget(self, id: m.ObjectId) -> None:
-        """The last pointer to an object died: the worker is told with the next message. Never waits, never raises."""
-        self._forgotten.append(id)
-
-    def _take_forgotten(self) -> tuple[m.ObjectId, ...]:
-        ids = []
-        while self._forgotten:
-            try:
-                ids.append(self._forgotten.popleft())
-            except IndexError:  # another thread was faster
-                break
-        return tuple(ids)
-
-    def _send_forgotten(self, *, wait: bool = True) -> None:
-        ids = self._take_forgotten()
-        if ids:
-            parts = encode_in_parts(m.Forget(ids))
-            self.traffic.sent("Forget", sum([len(p) for p in parts]))
-            self._link.post(parts, wait=wait)
 
     def sync(self) -> None:
         """Wait until the worker has dealt with all that was sent.
