@@ -210,6 +210,37 @@ except sy.exceptions.GetPendingError as error:
     assert ana(imports() + ask) == "2\n"
 
 
+def three(start: Start, place: Path) -> str:
+    """Start alice, bob and charlie; the lines that connect to them."""
+    write_images(place / "data/MNIST")
+    lines = []
+    for name in ("alice", "bob", "charlie"):
+        served = start(f'syft worker --id {name} --data "mnist=data/MNIST"')
+        lines.append(f'{name} = sy.WebsocketClientWorker(hook, "localhost", {served.port})\n')
+    return "".join(lines)
+
+
+def test_training_in_rounds(start: Start, ana: Run, place: Path) -> None:
+    (program,) = blocks("Training in rounds", "python")
+    rounds = ana(imports() + three(start, place) + program).splitlines()
+    assert [line.split()[0] for line in rounds] == ["1", "2"]
+    assert all(line.endswith("['alice', 'bob', 'charlie'] {}") for line in rounds), rounds
+
+
+def test_in_coroutines(start: Start, ana: Run, place: Path) -> None:
+    (program,) = blocks("In coroutines", "python")
+    aside = """
+async def ask():
+    question = bob.aside()
+    print((await question.async_ask("training", "report"))["steps"])
+    question.close()
+
+asyncio.run(ask())
+"""
+    promised = re.findall(r"print\(.*\)\s+# (.*)", program)
+    assert ana(imports() + three(start, place) + program + aside).splitlines() == [*promised, "0"]
+
+
 def test_every_option_of_the_page_exists(syft: Run) -> None:
     known = set(
         re.findall(
