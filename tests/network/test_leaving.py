@@ -106,3 +106,13 @@ def test_asking_one_worker_does_not_fail_because_another_is_gone(served: Serve, 
     assert y.get().tolist() == [2.0]
     with pytest.raises(ConnectionLost):
         alice.sync()
+
+
+def test_workers_that_know_each_other_do_not_wait_for_each_other_in_a_circle(served: Serve, connect: Connect) -> None:
+    alice, bob = connect(served("alice"), timeout=20), connect(served("bob"), timeout=20)
+    x = torch.tensor([1.0, 2.0]).send(bob).send(alice).send(bob)
+    assert (alice.objects_count_remote(), bob.objects_count_remote()) == (1, 2)
+    for _ in range(5):
+        assert (x + x - x).get().get().get().tolist() == [1.0, 2.0]
+    del x
+    until(lambda: (alice.objects_count_remote(), bob.objects_count_remote()) == (0, 0))

@@ -261,7 +261,13 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
 
     def _settle(self) -> None:
         """Have everything dealt with that was posted."""
-        if (self._forgotten or self._posts != self._dealt) and self._link.connected:
+        if not self._link.connected:
+            return
+        if (
+            self._link._waiting
+        ):  # for an answer that may itself wait for whoever asks here: workers that know each other
+            self._send_forgotten(wait=False)
+        elif self._forgotten or self._posts != self._dealt:
             posts, question = self._posts, self.call_of("session", "objects_count")
             data = self._link.request(self._prepared(question), self.timeout)
             self._dealt = posts
