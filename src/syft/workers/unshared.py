@@ -31,11 +31,14 @@ def unshared(objects: Sequence[Any], holders: int) -> bool:
     """
     if not all(map(_is_plain, objects)):  # a variable of this function would be another reference
         return False
-    return _free(objects, _OWN_REFERENCES + holders) and _free(_gradients(objects), _GRADIENTS_REFERENCES)
+    if not _free(objects, _OWN_REFERENCES + holders):
+        return False
+    return not _gradients(_gradients(objects)) and _free(_gradients(objects), _GRADIENTS_REFERENCES)
 
 
 def _gradients(objects: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    return [obj.grad for obj in objects if obj.is_leaf and obj.grad is not None]
+    # Those that are sent along: of results, too, and gradients may have gradients.
+    return [obj.grad for obj in objects if (obj.is_leaf or obj.retains_grad) and obj.grad is not None]
 
 
 def _free(tensors: Sequence[torch.Tensor], references: int) -> bool:
