@@ -22,6 +22,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from syft.exceptions import ConnectionLost, DecodeError, LimitExceededError
 from syft.serde.landing import Landing
@@ -61,6 +62,13 @@ class Parcel:
     size: int
 
 
+# What waits to be sent or acknowledged, with the fields of a `Parcel`. The garbage collector stops looking at plain
+# tuples of plain values; thousands of objects would have it go through all of the program's, over and over.
+_Queued = tuple[int, int, int, tuple[Buffer, ...], int]
+_NUMBER: Final = 0
+_SIZE: Final = 4
+
+
 class Stream:
     """One end.
 
@@ -72,8 +80,8 @@ class Stream:
     def __init__(self, max_parcel: int, window: int) -> None:
         self.max_parcel, self.window = max_parcel, window
         self._changed = threading.Condition(threading.Lock())
-        self._unsent: deque[Parcel] = deque()
-        self._unacknowledged: deque[Parcel] = deque()
+        self._unsent: deque[_Queued] = deque()
+        self._unacknowledged: deque[_Queued] = deque()
         self._cut = 0  # how many bytes of the first unsent parcel were sent
         self._numbered = self._acknowledged = 0
         self._outstanding = 0  # bytes of parcels that were not acknowledged
@@ -106,7 +114,7 @@ class Stream:
             if self._closed is not None:
                 raise ConnectionLost(self._closed)
             self._numbered += 1
-            self._unsent.append(Parcel(self._numbered, answers, flags, tuple(parts), size))
+            self._unsent.append((self._numbered, answers, flags, tuple(parts), size))
             self._outstanding += size
             return self._numbered
 
@@ -123,18 +131,17 @@ class Stream:
             self._told = self._dealt
             size = 0
             while self._unsent and size < _BATCH:
-                parcel = self._unsent[0]
-                if size and parcel.size > _BATCH:
+                number, answers, flags, parts, whole = self._unsent[0]
+                if size and whole > _BATCH:
                     break
-                taken = min(PIECE, parcel.size - self._cut)
-                more = self._cut + taken < parcel.size
+                taken = min(PIECE, whole - self._cut)
+                more = self._cut + taken < whole
                 if more and not self._cut:
-                    out.append(_RECORD.pack(parcel.flags | MORE, parcel.number, parcel.answers, _WHOLE.size + taken))
-                    out.append(_WHOLE.pack(parcel.size))
+                    out.append(_RECORD.pack(flags | MORE, number, answers, _WHOLE.size + taken))
+                    out.append(_WHOLE.pack(whole))
                 else:
-                    flags = parcel.flags | MORE if more else parcel.flags
-                    out.append(_RECORD.pack(flags, parcel.number, parcel.answers, taken))
-                out.extend(parcel.parts if taken == parcel.size else _cut(parcel.parts, self._cut, taken))
+                    out.append(_RECORD.pack(flags | MORE if more else flags, number, answers, taken))
+                out.extend(parts if taken == whole else _cut(parts, self._cut, taken))
                 size += taken + _RECORD.size
                 if more:
                     self._cut += taken
@@ -251,8 +258,8 @@ class Stream:
                 raise DecodeError(f"parcel {number} was acknowledged, of {self._numbered} that were sent")
             self._acknowledged = number
             for queue in (self._unacknowledged, self._unsent):
-                while queue and queue[0].number <= number:
-                    self._outstanding -= queue.popleft().size
+                while queue and queue[0][_NUMBER] <= number:
+                    self._outstanding -= queue.popleft()[_SIZE]
                     if queue is self._unsent:
                         self._cut = 0
             self._changed.notify_all()
@@ -279,9 +286,9 @@ class Stream:
                     f"the other end has received {received} parcels, of {self._acknowledged} to {self._numbered}"
                 )
             self._partial, self._cut, self._told = None, 0, 0
-            while self._unacknowledged and self._unacknowledged[-1].number > received:
+            while self._unacknowledged and self._unacknowledged[-1][_NUMBER] > received:
                 self._unsent.appendleft(self._unacknowledged.pop())
-            while self._unsent and self._unsent[0].number <= received:
+            while self._unsent and self._unsent[0][_NUMBER] <= received:
                 self._unacknowledged.append(self._unsent.popleft())
 
     def close(self, reason: str) -> None:
