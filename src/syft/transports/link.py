@@ -13,6 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from syft.exceptions import ConnectionLost, DecodeError, LimitExceededError, RequestTimeoutError, SessionLost, SyftError
 from syft.transports import handshake
@@ -43,7 +44,7 @@ class Link:
         self._lock = threading.Lock()  # guards what follows
         self._waiting: dict[int, Answered] = {}
         self._posted = 0  # bytes since the last flush
-        self._sending = threading.Lock()  # held while frames are taken from the stream and sent, in order
+        self._sending: Any = threading.RLock()  # held while frames are taken from the stream and sent, in order
         self._reading = threading.Lock()  # held by whoever reads from the wire
         self._read_at = 0.0  # when a request was last answered to its own thread
         self._wire: Wire | None = None
@@ -244,22 +245,21 @@ class Link:
         stream, wire = self._stream, self._wire
         while stream is not None and (stream.unsent or stream.owes or (wire is not None and wire.behind)):
             left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
-            if not (self._sending.acquire(timeout=left) if wait else self._sending.acquire(blocking=False)):
-                return not wait  # whoever holds it looks again when done
             try:
+                if not (self._sending.acquire(timeout=left) if wait else self._sending.acquire(blocking=False)):
+                    return not wait  # whoever holds it looks again when done
                 self._posted = 0
                 wire = self._wire
-                if wire is None:
-                    return True
-                if not wire.flush(deadline):
-                    return False
+                if wire is None or not wire.flush(deadline):
+                    return wire is None
                 while (parts := stream.take(acknowledge=True)) is not None:
                     if not wire.send(b"".join(parts), deadline):
                         return False
             except ConnectionLost:
                 return True  # what was taken is kept; the thread connects anew and sends it again
             finally:
-                self._sending.release()
+                if self._sending._is_owned():  # Ctrl-C may come right after it was acquired
+                    self._sending.release()
         return True
 
     def _wake(self) -> None:
