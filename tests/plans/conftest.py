@@ -20,4 +20,5 @@ def traffic(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return original(self, message)
 
     monkeypatch.setattr(Worker, "request", request)
+    monkeypatch.setattr(Worker, "post", request)
     return seen
