@@ -140,8 +140,8 @@ class Link:
         """Send without waiting for an answer.
 
         Args:
-            parts: the bytes of a message. Long ones may be memory that is still in use: it is copied if it fits
-                into the window; otherwise the call returns when the worker has dealt with it.
+            parts: the bytes of a message. Memory that is still in use is copied, or, if it is more than half of the
+                window, the call returns when the worker has dealt with it.
             wait: wait while more is on its way than the window allows.
             given: nobody will change the bytes any more; they are not copied.
 
@@ -344,14 +344,11 @@ class Link:
         self._fruitless = 0
         for parcel in parcels:
             stream.dealt(parcel.number)
-            self._deliver(parcel)
+            if not parcel.flags & REPLY:
+                raise DecodeError("a worker sends answers only")
+            self._settle(parcel.answers, parcel.parts, None)  # nobody waits any more after a timeout
             if parcel.size > _TELL_AT_ONCE:
                 self._flush(wait=False)
-
-    def _deliver(self, parcel: Parcel) -> None:
-        if not parcel.flags & REPLY:
-            raise DecodeError("a worker sends answers only")
-        self._settle(parcel.answers, parcel.parts, None)  # nobody waits any more after a timeout
 
     def _settle(self, number: int, value: Sequence[Buffer], error: Exception | None) -> None:
         with self._lock:
