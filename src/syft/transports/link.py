@@ -19,7 +19,7 @@ from syft.exceptions import ConnectionLost, DecodeError, LimitExceededError, Req
 from syft.transports import handshake
 from syft.transports.answered import Answered
 from syft.transports.settings import Settings
-from syft.transports.stream import REPLY, REQUEST, Buffer, Parcel, Stream
+from syft.transports.stream import REPLY, REQUEST, Buffer, Stream
 from syft.transports.wire import GOOD_BYE, Wire
 
 _FLUSH_AT = 1 << 16

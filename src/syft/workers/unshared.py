@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -58,8 +59,8 @@ def _references(objects: Sequence[Any]) -> list[int]:
     return [sys.getrefcount(obj) for obj in objects]
 
 
-def _uses(tensor: torch.Tensor) -> int:
-    return torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
+def _uses(tensor: torch.Tensor) -> float:
+    return _use_count(tensor.untyped_storage()._cdata)
 
 
 def _references_to_a_gradient() -> int:
@@ -68,6 +69,9 @@ def _references_to_a_gradient() -> int:
     (count,) = _references(_gradients([held]))
     return count
 
+
+# No part of torch's public interface: where it is missing, nothing counts as unshared, and all is copied.
+_use_count: Callable[[int], float] = getattr(torch._C, "_storage_Use_Count", lambda storage: math.nan)
 
 # What these say of a tensor that nobody else holds: the versions of Python and torch count differently.
 (_OWN_REFERENCES,) = _references([torch.zeros(1)])
