@@ -139,6 +139,7 @@ class Conversation:
             logger.warning("a client of worker %r broke the protocol: %s", self._name, error)
             self._close(1002, str(error))
         else:
+            channel.go_on()
             if parcels and channel.deliver(parcels):
                 self.flush()
             if channel.crowded and not self._paused:
