@@ -24,6 +24,7 @@ from syft.transports.stream import MAX_FRAME, Buffer
 logger = logging.getLogger("syft.transports")
 
 _LONGEST_REASON = 123  # bytes that fit into a closing frame
+_MOST_UNREAD = 4 * MAX_FRAME  # bytes that wait to be written: answers to heartbeats have no other bound
 
 
 class Connection(ServerConnection):
@@ -43,6 +44,9 @@ class Connection(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         self.heard = time.monotonic()
+        if self.transport.get_write_buffer_size() > _MOST_UNREAD:
+            self.transport.abort()  # the client asks for signs of life and does not read them
+            return
         if self._reader is None:
             if self.protocol.state is State.CONNECTING:
                 super().data_received(data)
@@ -65,7 +69,9 @@ class Connection(ServerConnection):
             sink(event.data)  # type: ignore[arg-type]
             return
         # A proxy may have cut it; the library has checked that the whole is not too long.
-        self._pieces = (self._pieces or bytearray()) + event.data
+        if self._pieces is None:
+            self._pieces = bytearray()
+        self._pieces += event.data  # in place: there may be many pieces, of no length at all
         if event.fin:
             whole, self._pieces = self._pieces, None
             sink(whole)
