@@ -160,7 +160,7 @@ class Link:
             self._flush()
         stream.put(parts if given else [b"".join(parts)], wait=wait)
         self._posted += size
-        if self._posted >= _FLUSH_AT:
+        if wait and self._posted >= _FLUSH_AT:
             self._flush()
         elif not self._awake:
             self._wake()
@@ -412,12 +412,17 @@ class Link:
         if wire is not None:
             wire.close(GOOD_BYE if self._ends else 1000)
 
-    def close(self, *, end: bool = False) -> None:
-        """Close the connection. The worker keeps the session for the time of its lease, unless it is to ``end``."""
+    def close(self, *, end: bool = False, timeout: float | None = None) -> None:
+        """Close the connection. The worker keeps the session for the time of its lease, unless it is to ``end``.
+
+        Args:
+            end: whether the session ends with it.
+            timeout: seconds for sending what was posted; None sends all of it.
+        """
         if self._failure is None:
             if self._wire is not None:
                 try:
-                    self._flush()
+                    self._flush(deadline=None if timeout is None else time.monotonic() + timeout)
                 except SyftError:
                     pass
             closed = f"the connection to worker {self.worker!r} was closed; open it with connect()"
