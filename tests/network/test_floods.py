@@ -34,11 +34,10 @@ def test_who_asks_for_signs_of_life_without_reading_them_is_cut_off(served: Serv
     worker = served()
     wire = admitted(worker)
     raw = socket.socket(fileno=wire._socket.detach())
-    batch = PING * (MIB // len(PING))
+    flood = memoryview(PING * (48 * MIB // len(PING)))
+    raw.settimeout(30)
     with raw, pytest.raises(OSError, match=r"reset|pipe"):
-        raw.settimeout(30)
-        for _ in range(48):
-            raw.sendall(batch)
+        raw.sendall(flood)
     assert connect(worker).objects_count_remote() == 0
 
 
