@@ -1,18 +1,23 @@
-"""Clients that were let in and send what costs the worker more than them."""
+"""Clients that were let in and send, or ask for, more than is good for the worker or for them."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
+from typing import Any
 
 import pytest
+import torch
 from websockets.frames import Frame, Opcode
 
 import syft as sy
+from syft.core import messages as m
 from syft.transports import handshake
 from syft.transports.addresses import Address
 from syft.transports.conversation import Connection
 from syft.transports.wire import Wire
+from syft.workers.limits import WorkerLimits
 from tests.network.conftest import Connect, Serve
 
 MIB = 1 << 20
@@ -52,3 +57,14 @@ def test_pieces_of_a_message_are_not_copied_with_each_that_comes() -> None:
     assert got == [b"one two"]
     connection.process_event(Frame(Opcode.BINARY, b"three"))
     assert got[1:] == [b"three"]
+
+
+def test_whoever_asks_for_more_than_the_window_at_once_gets_all_of_it(served: Serve, connect: Connect) -> None:
+    bob = connect(served(limits=WorkerLimits(window=MIB)))
+    pointers = [torch.full((10_000,), float(n)).send(bob) for n in range(100)]
+    questions = [m.Take((m.Ref(pointer.id_at_location),), keep=True) for pointer in pointers]  # nothing is sent after
+
+    async def fetch() -> list[Any]:
+        return await asyncio.wait_for(asyncio.gather(*map(bob.async_request, questions)), 20)
+
+    assert [float(value[0]) for (value,) in asyncio.run(fetch())] == list(range(100))

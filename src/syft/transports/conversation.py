@@ -122,7 +122,7 @@ class Conversation:
             connection.transport.abort()  # the client came back over another connection
             return
         stream = channel.stream
-        while not connection.paused and connection.protocol.state is State.OPEN:
+        while not (connection.paused or connection.transport.is_closing()) and connection.protocol.state is State.OPEN:
             parts = stream.take(acknowledge=True)
             if parts is None:
                 break

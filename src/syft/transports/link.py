@@ -27,7 +27,7 @@ _MOST_FRUITLESS = 20
 _GATHER = 0.001  # seconds for which small messages are gathered into a frame
 _READERS_TIME = 0.02  # seconds after a request in which the next one is expected, whose sender reads by himself
 _LOOK_AROUND = 0.25  # seconds between looks at whether the answer came another way
-_TELL_AT_ONCE = 1 << 16  # an answer this long is acknowledged at once: the worker keeps it until then
+_TELL_AT_ONCE = 1 << 16  # bytes of answers that are acknowledged at once: the worker keeps them until then
 
 
 class Link:
@@ -43,6 +43,7 @@ class Link:
         self._lock = threading.Lock()  # guards what follows
         self._waiting: dict[int, Answered] = {}
         self._posted = 0  # bytes since the last flush
+        self._untold = 0  # bytes that arrived since the last flush because of them
         self._sending = threading.Lock()  # held while frames are taken from the stream and sent, in order
         self._reading = threading.Lock()  # held by whoever reads from the wire
         self._read_at = 0.0  # when a request was last answered to its own thread
@@ -345,7 +346,9 @@ class Link:
         for parcel in parcels:
             stream.dealt(parcel.number)
             self._deliver(parcel)
-            if parcel.size > _TELL_AT_ONCE:
+            self._untold += parcel.size
+            if self._untold > _TELL_AT_ONCE:
+                self._untold = 0
                 self._flush(wait=False)
 
     def _deliver(self, parcel: Parcel) -> None:
