@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import math
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ import syft as sy
 from syft.exceptions import CheckpointError, FederatedError
 from syft.federated.averaging import average_state_dicts
 from syft.federated.callbacks import Callback, WorkReport
-from syft.federated.history import RoundRecord
+from syft.federated.history import History, RoundRecord
 from syft.federated.strategies import ClientUpdate, FedOpt, FedProx
+from syft.federated.training_service import Progress, TrainingService
 
 EXAMPLE = (torch.zeros(2, 3), torch.zeros(2, dtype=torch.long))
 COUNTS = {"bob": 8, "alice": 20, "james": 14}
@@ -176,6 +178,61 @@ def test_a_worker_without_the_data_is_left_out_and_named(three: dict[str, Any]) 
     history = training.fit(1, callbacks=[diary])
     assert ("back", 2, "alice") in diary.lines and not history[1].lost and "alice" in history[1].clients
     assert sy.ConcurrentTrainer.__name__ and history.to_dict()["rounds"][0]["lost"] == history[0].lost
+
+
+class Stubborn(TrainingService):
+    """Trains, or says so, for as long as it pleases, whatever it is told."""
+
+    over = threading.Event()
+
+    def fit(self, dataset_key: str, device: str = "cpu") -> torch.Tensor:
+        assert self.config is not None
+        self.progress = Progress(dataset_key, self.config.id, 10)
+        while not self.over.wait(0.05):
+            self.progress.add(1.0, 1, first_pass=False)
+        return torch.zeros(1)
+
+
+class Sparse(TrainingService):
+    """Trains, and sends back what has the right shapes and types and is no plain tensor."""
+
+    def fit(self, dataset_key: str, device: str = "cpu") -> torch.Tensor:
+        loss = super().fit(dataset_key, device)
+        assert self.config is not None
+        tensors = self.worker._store.get(self.config._model_id).state._tensors
+        for place, tensor in enumerate(tensors):
+            if not tensor.is_floating_point():
+                tensors[place] = tensor.detach().to_sparse()
+        return loss
+
+
+def with_a_bad_one(hook: sy.TorchHook, workers: dict[str, Any], service: type[TrainingService]) -> dict[str, Any]:
+    """These workers, but for one in the place of bob that has its own way to train."""
+    bad = sy.VirtualWorker(hook, id="bad", auto_add=False)
+    bad.__dict__["_services"] = {"training": service(bad)}
+    bad.add_dataset(sy.BaseDataset(*data_of("bob")), key="points")
+    return {**workers, "bob": bad}
+
+
+def test_a_worker_that_does_not_stop_when_told_is_left_out(hook: sy.TorchHook, three: dict[str, Any]) -> None:
+    Stubborn.over.clear()
+    training = trainer(with_a_bad_one(hook, three, Stubborn), quorum=2, patience=0.3, progress_timeout=2.0)
+
+    async def train() -> History:
+        try:
+            return await asyncio.wait_for(training.async_fit(1), 30)
+        finally:
+            Stubborn.over.set()
+
+    (record,) = asyncio.run(train()).rounds
+    assert sorted(record.clients) == ["alice", "james"]
+    assert "no progress" in record.lost["bob"]
+
+
+def test_a_worker_that_sends_no_plain_tensors_is_left_out(hook: sy.TorchHook, three: dict[str, Any]) -> None:
+    (record,) = trainer(with_a_bad_one(hook, three, Sparse)).fit(1).rounds
+    assert sorted(record.clients) == ["alice", "james"]
+    assert "plain" in record.lost["bob"]
 
 
 def test_too_few_workers_end_the_training_and_leave_the_model(three: dict[str, Any]) -> None:

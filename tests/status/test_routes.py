@@ -110,6 +110,12 @@ def test_without_a_token_nothing_but_health_is_told(guarded: StatusServer) -> No
             assert ask(guarded.url + "healthz", token=token).status == 200
 
 
+@pytest.mark.parametrize("host", ["x/healthz?", "x/healthz#"])
+def test_a_host_that_looks_like_the_open_page_opens_no_other(guarded: StatusServer, host: str) -> None:
+    for page in ("metrics", "status.json", ""):
+        assert ask(guarded.url + page, host=host).status == 401
+
+
 def test_another_scheme_is_no_token(guarded: StatusServer) -> None:
     assert ask(guarded.url + "metrics", authorization="Basic ann-0123").status == 401
     assert ask(guarded.url + "metrics?token=ann-0123").status == 401

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from syft.exceptions import DecodeError
 from syft.transports.channel import Channel
 from syft.transports.stream import REQUEST, Buffer, Parcel, Stream
 
@@ -43,6 +45,14 @@ class Client:
         while (parts := self.channel.stream.take()) is not None:
             parcels += self.stream.receive(b"".join(parts))
         return [(parcel.answers, b"".join(parcel.parts)) for parcel in parcels]
+
+    def acknowledge(self, number: int) -> None:
+        """Say what was dealt with, up to this number."""
+        self.stream.dealt(number)
+        parts = self.stream.take(acknowledge=True)
+        assert parts is not None
+        self.channel.stream.receive(b"".join(parts))
+        self.channel.go_on()
 
     def answers_in_time(self, count: int) -> list[tuple[int, bytes]]:
         """So many answers, waited for."""
@@ -128,3 +138,71 @@ def test_an_ended_channel_is_not_crowded(pool: ThreadPoolExecutor) -> None:
     assert not channel.crowded
     assert not client.send(b"q")
     go_on.set()
+
+
+def test_who_does_not_read_his_answers_takes_no_thread_from_others() -> None:
+    def answer(parcel: Parcel) -> Sequence[Buffer]:
+        return [b"x" * 400]
+
+    with ThreadPoolExecutor(1) as pool:
+        deaf = Client(Channel(b"1" * 16, b"", answer, pool, MOST, WINDOW))
+        try:
+            for _ in range(9):
+                deaf.send(b"q")
+            other = Client(Channel(b"2" * 16, b"", answer, pool, MOST, WINDOW))
+            other.send(b"q")
+            assert other.answers_in_time(1) == [(1, b"x" * 400)]
+            assert deaf.channel.pending == 6, "more was answered than fits into the window and one answer"
+            assert not deaf.channel.busy, "its lease would never run out"
+            found = deaf.answers()
+            while len(found) < 9:
+                deaf.told.clear()
+                deaf.acknowledge(len(found))
+                assert deaf.told.wait(10), "nothing went on when there was room again"
+                found += deaf.answers()
+        finally:
+            deaf.channel.end("the test is over")
+
+
+def test_what_waits_for_room_is_dealt_with_when_the_client_has_left(pool: ThreadPoolExecutor) -> None:
+    dealt, finished = [], threading.Event()
+
+    def answer(parcel: Parcel) -> Sequence[Buffer]:
+        dealt.append(parcel.number)
+        return [b"x" * 400]
+
+    client = Client(Channel(b"1" * 16, b"", answer, pool, MOST, WINDOW))
+    for _ in range(9):
+        client.send(b"q")
+    while client.channel.busy:
+        time.sleep(0.01)
+    assert len(dealt) == 3
+    client.channel.finish("the client has left", finished.set)
+    assert finished.wait(10)
+    assert dealt == list(range(1, 10))
+
+
+def test_a_client_that_starts_anew_has_room_again(pool: ThreadPoolExecutor) -> None:
+    dealt = threading.Semaphore(0)
+
+    def answer(parcel: Parcel) -> Sequence[Buffer]:
+        dealt.release()
+        return [b"x" * 400]
+
+    channel = Channel(b"1" * 16, b"", answer, pool, MOST, WINDOW)
+    client = Client(channel)
+    for _ in range(9):
+        client.send(b"q")
+    channel.attach(lambda: None, None)
+    for _ in range(9):
+        assert dealt.acquire(timeout=10), "what came over the connection before is not dealt with"
+
+
+def test_a_client_that_claims_to_have_received_what_was_never_sent_is_gone(pool: ThreadPoolExecutor) -> None:
+    channel = Channel(b"1" * 16, b"", echo, pool, MOST, WINDOW)
+    Client(channel)
+    assert channel.left_at is None
+    with pytest.raises(DecodeError, match="has received 5 parcels"):
+        channel.attach(lambda: None, 5)
+    assert not channel.attached
+    assert channel.left_at is not None, "the session would stay for ever"

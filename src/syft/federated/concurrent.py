@@ -25,6 +25,7 @@ from syft.federated.participant import Part, Participant, Standing
 from syft.federated.soundness import check_alike, check_finite, drifts_from
 from syft.federated.strategies import ClientUpdate, FedAvg, Strategy
 from syft.federated.train_config import TrainConfig
+from syft.workers.tensor_sizes import PLAIN
 
 Loss = Callable[[Any, Any], Any]
 
@@ -289,6 +290,10 @@ class ConcurrentTrainer:
         if len(values) != len(self._config.training_plan().state):
             raise FederatedError(
                 f"client {name!r} sent back a plan with {len(values)} tensors; it did not train the model it was given."
+            )
+        if not all(type(value) in PLAIN and value.layout is torch.strided for value in values):
+            raise FederatedError(
+                f"client {name!r} sent back tensors that are not plain ones; it did not train the model it was given."
             )
         state = {
             entry: values[self._places[entry]].detach() if entry in self._places else kept

@@ -73,6 +73,7 @@ class Participant:
         self._aside: Any = None
         self._config: TrainConfig | None = None
         self._told: Any = None
+        self._hurried = False
 
     async def train(self, config: TrainConfig) -> Part:
         """Have the worker train, and fetch the model.
@@ -88,7 +89,7 @@ class Participant:
             SyftError: the connection was lost, or the worker refused.
         """
         started = time.perf_counter()
-        self._config, self._told = config, None
+        self._config, self._told, self._hurried = config, None, False
         try:
             await self._at(CONNECT, asyncio.to_thread(self._connect))
             await self._at(SEND, asyncio.to_thread(config.send, self.worker))
@@ -109,7 +110,8 @@ class Participant:
         )
 
     async def hurry(self) -> None:
-        """Have it stop training where it is, and send what it has."""
+        """Have it stop training where it is, and send what it has. Training on counts as no progress from now on."""
+        self._hurried = True
         config, aside = self._config, self._aside
         if config is not None and aside is not None:
             with contextlib.suppress(SyftError, OSError, TimeoutError):
@@ -137,7 +139,7 @@ class Participant:
             before, since = await self._standing(stage), time.monotonic()
             while not (await asyncio.wait({task}, timeout=_LOOK))[0]:
                 now = await self._standing(stage)
-                if now != before or now is None:
+                if now is None or (now != before and not (self._hurried and stage is TRAIN)):
                     before, since = now, time.monotonic()
                 elif time.monotonic() - since > self._timeout:
                     raise FederatedError(

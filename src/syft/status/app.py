@@ -77,12 +77,13 @@ class StatusApp:
 
     async def _gate(self, request: Any) -> Any:
         """What a stranger is told, or None; sets ``request.state.user`` otherwise."""
-        if request.url.path == "/healthz":
+        path = request.scope["path"]  # what is routed by; the URL may be made of what the caller says of the host
+        if path == "/healthz":
             return None
         try:
             request.state.user = await asyncio.to_thread(self._view.identify, request.headers.get("authorization"))
         except AuthenticationError as error:
-            if request.url.path == "/" and "text/html" in request.headers.get("accept", ""):
+            if path == "/" and "text/html" in request.headers.get("accept", ""):
                 # The page holds no data; it asks for the token, because a browser cannot send one by itself.
                 return self._page_answer(401, www_authenticate="Bearer")
             return error_answer(401, str(error))

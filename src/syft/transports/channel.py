@@ -55,6 +55,7 @@ class Channel:
         self._inbox: deque[tuple[Stream, Parcel]] = deque()  # each with the stream that it came by, for its answer
         self._waiting = 0  # bytes in the inbox
         self._running = False
+        self._held = False  # whether messages wait until the client takes its answers
         self.ended: str | None = None
         self._then: Callable[[], None] | None = None  # to be done after the last message
         self._complete = False  # whether no more messages are taken
@@ -96,7 +97,7 @@ class Channel:
         Raises:
             DecodeError: the client cannot have received that.
         """
-        before, self._notify = self._notify, None
+        before, self._notify, self.left_at = self._notify, None, time.monotonic()
         if before is not None:
             before()
         if received is None:
@@ -105,6 +106,7 @@ class Channel:
         else:
             self.stream.resume(received)
         self._notify, self.left_at = notify, None
+        self.go_on()
 
     def detach(self, notify: Callable[[], None]) -> None:
         """The connection is gone; a newer one is left alone."""
@@ -137,13 +139,28 @@ class Channel:
             stream.put(reply, REPLY, parcels[0].number, wait=False)
         return True
 
+    def go_on(self) -> None:
+        """Deal with what waits for room for its answer, if there is room now."""
+        if self._held:
+            with self._lock:
+                self._start()
+
     def _queue(self, stream: Stream, parcels: Sequence[Parcel]) -> None:
         for parcel in parcels:
             self._inbox.append((stream, parcel))
             self._waiting += parcel.size
-        if not self._running:
+        self._start()
+
+    def _start(self) -> None:
+        if self._inbox and not self._running and self.ended is None and not self._hold():
             self._running = True
             self._pool.submit(self._run)
+
+    def _hold(self) -> bool:
+        # Marked before it is looked at: room that is made in between is seen here, or the mark is seen there.
+        self._held = True
+        self._held = self.stream.full(0)
+        return self._held
 
     def _run(self) -> None:
         try:
@@ -161,7 +178,7 @@ class Channel:
     def _work(self) -> None:
         while True:
             with self._lock:
-                if not self._inbox or self.ended is not None:
+                if not self._inbox or self.ended is not None or self._hold():
                     self._running = False
                     stream = self.stream
                     break
@@ -175,7 +192,8 @@ class Channel:
             stream.dealt(parcel.number)
             if reply is not None:
                 try:
-                    stream.put(reply, REPLY, parcel.number)
+                    # Never waits: the thread would be lost to the others for as long as the client reads nothing.
+                    stream.put(reply, REPLY, parcel.number, wait=False)
                 except ConnectionLost:
                     continue  # the client does not wait for it any more
                 self._tell()
@@ -191,10 +209,11 @@ class Channel:
         """Deal with what has arrived, as nobody takes it back, answer nothing more, and call ``then``."""
         with self._lock:
             self._complete = True
+            self.stream.close(reason)
+            self._start()
             later = self._running
             if later:
                 self._then = then
-        self.stream.close(reason)
         if not later:
             then()
 

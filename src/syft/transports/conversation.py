@@ -24,6 +24,7 @@ from syft.transports.stream import MAX_FRAME, Buffer
 logger = logging.getLogger("syft.transports")
 
 _LONGEST_REASON = 123  # bytes that fit into a closing frame
+_MOST_UNREAD = 4 * MAX_FRAME  # bytes that wait to be written: answers to heartbeats have no other bound
 
 
 class Connection(ServerConnection):
@@ -43,6 +44,9 @@ class Connection(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         self.heard = time.monotonic()
+        if self.transport.get_write_buffer_size() > _MOST_UNREAD:
+            self.transport.abort()  # the client asks for signs of life and does not read them
+            return
         if self._reader is None:
             if self.protocol.state is State.CONNECTING:
                 super().data_received(data)
@@ -65,7 +69,9 @@ class Connection(ServerConnection):
             sink(event.data)  # type: ignore[arg-type]
             return
         # A proxy may have cut it; the library has checked that the whole is not too long.
-        self._pieces = (self._pieces or bytearray()) + event.data
+        if self._pieces is None:
+            self._pieces = bytearray()
+        self._pieces += event.data  # in place: there may be many pieces, of no length at all
         if event.fin:
             whole, self._pieces = self._pieces, None
             sink(whole)
@@ -116,7 +122,7 @@ class Conversation:
             connection.transport.abort()  # the client came back over another connection
             return
         stream = channel.stream
-        while not connection.paused and connection.protocol.state is State.OPEN:
+        while not (connection.paused or connection.transport.is_closing()) and connection.protocol.state is State.OPEN:
             parts = stream.take(acknowledge=True)
             if parts is None:
                 break
@@ -139,6 +145,7 @@ class Conversation:
             logger.warning("a client of worker %r broke the protocol: %s", self._name, error)
             self._close(1002, str(error))
         else:
+            channel.go_on()
             if parcels and channel.deliver(parcels):
                 self.flush()
             if channel.crowded and not self._paused:

@@ -28,7 +28,7 @@ _MOST_FRUITLESS = 20
 _GATHER = 0.001  # seconds for which small messages are gathered into a frame
 _READERS_TIME = 0.02  # seconds after a request in which the next one is expected, whose sender reads by himself
 _LOOK_AROUND = 0.25  # seconds between looks at whether the answer came another way
-_TELL_AT_ONCE = 1 << 16  # an answer this long is acknowledged at once: the worker keeps it until then
+_TELL_AT_ONCE = 1 << 16  # bytes of answers that are acknowledged at once: the worker keeps them until then
 
 
 class Link:
@@ -44,6 +44,7 @@ class Link:
         self._lock = threading.Lock()  # guards what follows
         self._waiting: dict[int, Answered] = {}
         self._posted = 0  # bytes since the last flush
+        self._untold = 0  # bytes that arrived since the last flush because of them
         self._sending: Any = threading.RLock()  # held while frames are taken from the stream and sent, in order
         self._reading = threading.Lock()  # held by whoever reads from the wire
         self._read_at = 0.0  # when a request was last answered to its own thread
@@ -161,7 +162,7 @@ class Link:
             self._flush()
         stream.put(parts if given else [b"".join(parts)], wait=wait)
         self._posted += size
-        if self._posted >= _FLUSH_AT:
+        if wait and self._posted >= _FLUSH_AT:
             self._flush()
         elif not self._awake:
             self._wake()
@@ -347,7 +348,9 @@ class Link:
             if not parcel.flags & REPLY:
                 raise DecodeError("a worker sends answers only")
             self._settle(parcel.answers, parcel.parts, None)  # nobody waits any more after a timeout
-            if parcel.size > _TELL_AT_ONCE:
+            self._untold += parcel.size
+            if self._untold > _TELL_AT_ONCE:
+                self._untold = 0
                 self._flush(wait=False)
 
     def _settle(self, number: int, value: Sequence[Buffer], error: Exception | None) -> None:
@@ -409,12 +412,17 @@ class Link:
         if wire is not None:
             wire.close(GOOD_BYE if self._ends else 1000)
 
-    def close(self, *, end: bool = False) -> None:
-        """Close the connection. The worker keeps the session for the time of its lease, unless it is to ``end``."""
+    def close(self, *, end: bool = False, timeout: float | None = None) -> None:
+        """Close the connection. The worker keeps the session for the time of its lease, unless it is to ``end``.
+
+        Args:
+            end: whether the session ends with it.
+            timeout: seconds for sending what was posted; None sends all of it.
+        """
         if self._failure is None:
             if self._wire is not None:
                 try:
-                    self._flush()
+                    self._flush(deadline=None if timeout is None else time.monotonic() + timeout)
                 except SyftError:
                     pass
             closed = f"the connection to worker {self.worker!r} was closed; open it with connect()"

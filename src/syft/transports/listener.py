@@ -171,6 +171,9 @@ class Listener:
                 await self._converse(connection, admission)
         except ConnectionClosed:
             pass
+        except DecodeError as error:
+            logger.warning("a client of worker %r broke the protocol: %s", self.gate.name, error)
+            await connection.close(1002, "this session cannot go on like this")
         finally:
             self._connections.discard(connection)
 

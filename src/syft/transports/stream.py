@@ -165,7 +165,7 @@ class Stream:
 
     def full(self, size: int) -> bool:
         """Whether so many bytes more would have to wait."""
-        return self._outstanding + size > self.window
+        return self._outstanding + size > self.window and self._closed is None
 
     @property
     def unsent(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -45,6 +46,7 @@ _REFUSALS = (PermissionDenied, UnsupportedOp, DecodeError)
 _LONGEST_NAME, _LONGEST_REASON = 200, 1000
 _SHORT_QUESTION = 256  # bytes
 _WORTH_KEEPING_APART = 1 << 16  # bytes of an answer that is not copied to be in one piece
+_PARTING_SECONDS = 1.0
 _KEPT = 64 << 20  # bytes of messages that a session keeps if its client asks it to
 
 
@@ -102,10 +104,12 @@ class Session(BaseWorker):
         self._known_workers[id] = self.home.dial(id, url, invitation, self)
 
     def leave_peers(self) -> None:
-        """Close the connections to other workers."""
-        for worker in self._peers():
-            self._part_from(worker)
+        """Close the connections to other workers, in a thread of its own: these need not take what is sent to them."""
+        peers = self._peers()
         self._known_workers = {self.id: self}
+        if peers:
+            name = f"syft-parting-{self.name}"
+            threading.Thread(target=lambda: [self._part_from(peer) for peer in peers], name=name, daemon=True).start()
 
     def _peers(self) -> list[Any]:
         known = self._known_workers
@@ -113,7 +117,7 @@ class Session(BaseWorker):
 
     def _part_from(self, peer: Any) -> None:
         if peer is not None:
-            peer.close(end=True)
+            peer.close(end=True, timeout=_PARTING_SECONDS)
 
     def request(self, message: Any) -> Any:
         """Deal with a message of the worker's own making: pointers that came home."""

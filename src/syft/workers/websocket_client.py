@@ -200,18 +200,19 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
             raise
         self.compression = compression
 
-    def close(self, *, end: bool = False) -> None:
+    def close(self, *, end: bool = False, timeout: float | None = None) -> None:
         """Close the connection. Objects stay on the worker for the time of its lease; `connect` takes them up again.
 
         Args:
             end: give them up at once.
+            timeout: seconds for sending what was posted; None sends all of it, as long as the worker is alive.
         """
         if self._link.connected:
             try:
-                self._send_forgotten()
+                self._send_forgotten(wait=False)
             except SyftError:
                 pass
-        self._link.close(end=end)
+        self._link.close(end=end, timeout=timeout)
 
     def __enter__(self) -> WebsocketClientWorker:
         return self
