@@ -100,7 +100,8 @@ class Session(BaseWorker):
         """
         if id == self.id:
             return
-        self._part_from(self._known_workers.pop(id, None))
+        if id in self._known_workers:
+            self._part_from(self._known_workers.pop(id))
         self._known_workers[id] = self.home.dial(id, url, invitation, self)
 
     def leave_peers(self) -> None:
@@ -109,14 +110,14 @@ class Session(BaseWorker):
         self._known_workers = {self.id: self}
         if peers:
             name = f"syft-parting-{self.name}"
-            threading.Thread(target=lambda: [self._part_from(peer) for peer in peers], name=name, daemon=True).start()
+            threading.Thread(target=self._part_from, args=peers, name=name, daemon=True).start()
 
     def _peers(self) -> list[Any]:
         known = self._known_workers
         return [] if len(known) == 1 else [w for w in known.values() if w is not self]
 
-    def _part_from(self, peer: Any) -> None:
-        if peer is not None:
+    def _part_from(self, *peers: Any) -> None:
+        for peer in peers:
             peer.close(end=True, timeout=_PARTING_SECONDS)
 
     def request(self, message: Any) -> Any:
