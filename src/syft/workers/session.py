@@ -100,7 +100,9 @@ class Session(BaseWorker):
         """
         if id == self.id:
             return
-        self._part_from(self._known_workers.pop(id, None))
+        before = self._known_workers.pop(id, None)
+        if before is not None:
+            self._part_from(before)
         self._known_workers[id] = self.home.dial(id, url, invitation, self)
 
     def leave_peers(self) -> None:
@@ -109,13 +111,13 @@ class Session(BaseWorker):
         self._known_workers = {self.id: self}
         if peers:
             name = f"syft-parting-{self.name}"
-            threading.Thread(target=lambda: [self._part_from(peer) for peer in peers], name=name, daemon=True).start()
+            threading.Thread(target=self._part_from, args=peers, name=name, daemon=True).start()
 
     def _peers(self) -> list[Any]:
         return [w for w in self._known_workers.values() if w is not self]
 
-    def _part_from(self, peer: Any) -> None:
-        if peer is not None:
+    def _part_from(self, *peers: Any) -> None:
+        for peer in peers:
             peer.close(end=True, timeout=_PARTING_SECONDS)
 
     def request(self, message: Any) -> Any:
