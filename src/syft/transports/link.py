@@ -99,6 +99,8 @@ class Link:
 
     def _open(self, deadline: float) -> bool:
         settings = self.settings
+        if self._stream is not None:
+            self._stream.rewind()
         wire = Wire(settings.address, settings.tls, max(0.05, deadline - time.monotonic()))
         try:
             challenge = handshake.Challenge.unpack(bytes(wire.receive_one(deadline)))
@@ -220,10 +222,11 @@ class Link:
                     break
                 for data in wire.receive(wait):
                     self._take_in(data)
-        except (SyftError, OSError) as error:
+        except BaseException as error:
             if wire is not None:
-                wire.error = error
-                wire.abort(str(error))
+                wire.give_up(error)
+            if not isinstance(error, (SyftError, OSError)):
+                raise
         finally:
             self._read_at = time.monotonic()
             self._reading.release()
@@ -259,6 +262,11 @@ class Link:
                         return False
             except ConnectionLost:
                 return True  # what was taken is kept; the thread connects anew and sends it again
+            except BaseException as error:
+                if wire is not None:
+                    wire.give_up(error)
+                    self._wake()
+                raise
             finally:
                 self._sending.release()
         return True
@@ -344,8 +352,8 @@ class Link:
         parcels = stream.receive(data)
         self._fruitless = 0
         for parcel in parcels:
-            stream.dealt(parcel.number)
             self._deliver(parcel)
+            stream.dealt(parcel.number)
             self._untold += parcel.size
             if self._untold > _TELL_AT_ONCE:
                 self._untold = 0
