@@ -100,6 +100,8 @@ class Link:
 
     def _open(self, deadline: float) -> bool:
         settings = self.settings
+        if self._stream is not None:
+            self._stream.rewind()
         wire = Wire(settings.address, settings.tls, max(0.05, deadline - time.monotonic()))
         try:
             challenge = handshake.Challenge.unpack(bytes(wire.receive_one(deadline)))
@@ -221,10 +223,11 @@ class Link:
                     break
                 for data in wire.receive(wait):
                     self._take_in(data)
-        except (SyftError, OSError) as error:
+        except BaseException as error:
             if wire is not None:
-                wire.error = error
-                wire.abort(str(error))
+                wire.give_up(error)
+            if not isinstance(error, (SyftError, OSError)):
+                raise
         finally:
             self._read_at = time.monotonic()
             self._reading.release()
@@ -258,6 +261,11 @@ class Link:
                         return False
             except ConnectionLost:
                 return True  # what was taken is kept; the thread connects anew and sends it again
+            except BaseException as error:
+                if wire is not None:
+                    wire.give_up(error)
+                    self._wake()
+                raise
             finally:
                 if self._sending._is_owned():  # Ctrl-C may come right after it was acquired
                     self._sending.release()
@@ -344,10 +352,10 @@ class Link:
         parcels = stream.receive(data)
         self._fruitless = 0
         for parcel in parcels:
-            stream.dealt(parcel.number)
             if not parcel.flags & REPLY:
                 raise DecodeError("a worker sends answers only")
             self._settle(parcel.answers, parcel.parts, None)  # nobody waits any more after a timeout
+            stream.dealt(parcel.number)
             self._untold += parcel.size
             if self._untold > _TELL_AT_ONCE:
                 self._untold = 0

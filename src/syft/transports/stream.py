@@ -271,6 +271,10 @@ class Stream:
         """The number of the last parcel that arrived whole."""
         return self._received
 
+    def rewind(self) -> None:
+        """Take again what arrived and was not dealt with, before a new connection: whoever read it was interrupted."""
+        self._received = self._dealt
+
     def resume(self, received: int) -> None:
         """Go on over a new connection.
 

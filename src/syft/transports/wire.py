@@ -22,7 +22,7 @@ from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
-from syft.exceptions import AuthenticationError, ConnectionLost
+from syft.exceptions import AuthenticationError, ConnectionLost, SyftError
 from syft.transports.addresses import Address
 from syft.transports.frames import FrameReader, head
 from syft.transports.stream import MAX_FRAME
@@ -341,6 +341,12 @@ class Wire:
         except ConnectionLost:
             pass
         self.abort()
+
+    def give_up(self, error: BaseException) -> None:
+        """Close at once, for whoever connects anew: after an interrupt, too, which may have lost bytes."""
+        lost = error if isinstance(error, (SyftError, OSError)) else ConnectionLost("it was interrupted")
+        self.error = lost
+        self.abort(str(lost))
 
     def abort(self, reason: str = "the connection was closed") -> None:
         """Close at once; everybody who uses this wire gets a `ConnectionLost`."""

@@ -184,9 +184,6 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
                 other._met.discard(self.id)
             self._met_by.clear()
             self._forgotten.clear()
-            for other in list(self._met_by):
-                other._met.discard(self.id)  # what it was let into is gone
-            self._met_by.clear()
             if self.compression is not None:
                 self._compress(self.compression)
         return resumed
