@@ -64,15 +64,14 @@ SHOWN = (
 
 
 @pytest.fixture
-def port(hook: sy.TorchHook, hosts: list[Host]) -> Iterator[int]:
+def port(hook: sy.TorchHook) -> Iterator[int]:
     """Where a worker of another process serves, with data to train on."""
-    if not hosts:
-        hosts.append(Host())
-    number = hosts[0].new("bob")
+    host = Host()
+    number = host.new("bob")
     with ShownWorker(hook, "127.0.0.1", number, auto_add=False) as owner:
         owner.add_dataset(sy.BaseDataset(torch.zeros(40, 3), torch.zeros(40, 1)), "data")
     yield number
-    hosts[0].stop(number)
+    host.close()
 
 
 def test_a_program_in_a_running_loop_may_wait_and_await(served: Serve, connect: Connect) -> None:
@@ -130,7 +129,8 @@ def run_cells(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Callable[[list[
 
     def run(cells: list[str]) -> list[str]:
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+        # Not execute(): that keeps an event loop, with its sockets, for the life of the process.
+        asyncio.run(nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").async_execute())
         return [shown(cell) for cell in notebook.cells]
 
     return run

@@ -114,7 +114,7 @@ def test_a_training_may_take_longer_than_a_command(served: Serve, connect: Conne
     aside.ask("training", "stop", aside.ask("training", "report")["config"])
     thread.join(30)
     aside.close()
-    assert not found, "it was stopped, and keeps what it has done"
+    assert not thread.is_alive() and not found, "it was stopped, and keeps what it has done"
 
 
 def test_epochs_with_one_message_are_a_training(served: Serve, connect: Connect) -> None:

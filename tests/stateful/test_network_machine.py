@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
@@ -46,14 +47,16 @@ class NetworkMachine(ObjectStoreMachine):
         worker = self.workers[place]
         worker.close(end=True)
         assert worker.connect() is False, "what was there is gone"
-        lost = [twin for twin in self.alive if place in twin.path]
+        self._drop([twin for twin in self.alive if place in twin.path])
+        gc.collect()  # the errors of pointers to nothing hold on to those who asked
+        self._wait_for_the_other()
+
+    def _drop(self, lost: list[Any]) -> None:
         for twin in lost:
             if len(twin.path) == 1:
                 with pytest.raises(sy.exceptions.ObjectNotFoundError):
                     twin.pointer.copy().get()
         self.alive = [twin for twin in self.alive if twin not in lost]
-        del lost
-        self._wait_for_the_other()
 
     def _wait_for_the_other(self) -> None:
         """What the lost session owned elsewhere is freed a moment later: nobody waits for it."""

@@ -122,12 +122,13 @@ class TrainingService:
         step = self._step(config)
         loss = None
         progress = self.progress = Progress(dataset_key, config.id, _steps(config, dataset))
-        for epoch in range(config.epochs):
-            for data, target in self._batches(config, dataset, device):
-                if 0 <= config.max_nr_batches <= progress.steps or self._stopped == config.id:
-                    break
-                loss = step(data, target)
-                progress.add(float(loss.detach()), len(target), first_pass=epoch == 0)
+        passes = range(config.epochs)
+        batches = ((epoch, *batch) for epoch in passes for batch in self._batches(config, dataset, device))
+        for epoch, data, target in batches:
+            if 0 <= config.max_nr_batches <= progress.steps or self._stopped == config.id:
+                break
+            loss = step(data, target)
+            progress.add(float(loss.detach()), len(target), first_pass=epoch == 0)
         if loss is None:
             raise FederatedError(
                 f"nothing was trained: {len(dataset)} samples, {config.epochs} epochs, "

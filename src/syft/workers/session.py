@@ -18,6 +18,7 @@ from syft.exceptions import (
     CommandNotPermittedError,
     DecodeError,
     GetNotPermittedError,
+    LimitExceededError,
     PermissionDenied,
     UnsupportedOp,
 )
@@ -47,6 +48,7 @@ _LONGEST_NAME, _LONGEST_REASON = 200, 1000
 _SHORT_QUESTION = 256  # bytes
 _WORTH_KEEPING_APART = 1 << 16  # bytes of an answer that is not copied to be in one piece
 _PARTING_SECONDS = 1.0
+_MOST_PEERS = 64
 _KEPT = 64 << 20  # bytes of messages that a session keeps if its client asks it to
 
 
@@ -97,11 +99,17 @@ class Session(BaseWorker):
 
         Raises:
             CommandNotPermittedError: the owner lets this worker not connect there.
+            LimitExceededError: it knows as many as it may.
         """
         if id == self.id:
             return
         if id in self._known_workers:
             self._part_from(self._known_workers.pop(id))
+        elif len(self._known_workers) > _MOST_PEERS:
+            raise LimitExceededError(
+                f"your session on worker {self.id!r} knows {_MOST_PEERS} other workers, as many as it may; move "
+                "objects through your own process"
+            )
         self._known_workers[id] = self.home.dial(id, url, invitation, self)
 
     def leave_peers(self) -> None:

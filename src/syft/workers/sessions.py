@@ -25,6 +25,7 @@ from syft.workers.timed import Timed
 logger = logging.getLogger("syft.workers")
 
 _INVITATION_SECONDS = 300.0
+_MOST_INVITATIONS = 100  # of one session
 _LAST_SECONDS = 2.0
 
 
@@ -166,11 +167,23 @@ class Sessions:
         )
 
     def invite(self, session: Session) -> bytes:
-        """What lets another worker into a session, once, within the next minutes: 48 bytes."""
+        """What lets another worker into a session, once, within the next minutes: 48 bytes.
+
+        Raises:
+            LimitExceededError: the session has as many open invitations as it may.
+        """
         id, secret = os.urandom(16), os.urandom(32)
         now = time.monotonic()
         with self._lock:
-            self._invitations = {k: v for k, v in self._invitations.items() if v[2] > now}
+            open_ones = [k for k, held in self._invitations.items() if held[1] is session]
+            for late in [k for k in open_ones if self._invitations[k][2] <= now]:
+                del self._invitations[late]
+                open_ones.remove(late)
+            if len(open_ones) >= _MOST_INVITATIONS:
+                raise LimitExceededError(
+                    f"{len(open_ones)} invitations into your session on worker {self.name!r} are open; use them, or "
+                    "wait until they expire"
+                )
             self._invitations[id] = secret, session, now + _INVITATION_SECONDS
         return id + secret
 

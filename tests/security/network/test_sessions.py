@@ -241,6 +241,23 @@ def test_an_invitation_ends_with_its_session_and_with_its_time(
         far(worker.port, invitation=late)
 
 
+def test_invitations_and_peers_have_a_bound(
+    served: Callable[..., sy.WebsocketServerWorker], far: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = served()
+    client = far(worker.port)
+    given = [bytes(client.call("session", "invite")) for _ in range(100)]
+    assert refused(client.call("session", "invite"), "LimitExceededError")
+    assert isinstance(far(worker.port).call("session", "invite"), bytes), "others are not hindered"
+    far(worker.port, invitation=given[0])
+    assert isinstance(client.call("session", "invite"), bytes), "one was used"
+    monkeypatch.setattr("syft.workers.session._MOST_PEERS", 2)
+    others = [served(f"other{n}") for n in range(3)]
+    invited = [bytes(far(other.port).call("session", "invite")) for other in others]
+    met = [client.call("session", "meet", o.id, o.url, by) for o, by in zip(others, invited, strict=True)]
+    assert met[:2] == [None, None] and refused(met[2], "LimitExceededError")
+
+
 def test_an_invitation_lets_nobody_past_the_tokens(
     bare: Callable[..., Bare], served: Callable[..., sy.WebsocketServerWorker], tokens: TokenFile
 ) -> None:
