@@ -9,8 +9,10 @@ import pytest
 
 import syft as sy
 from tests.faults.leaks import nothing_left
+from tests.network.serving import Serve, served
 
-Serve = Callable[..., sy.WebsocketServerWorker]
+__all__ = ["Serve", "served"]
+
 Connect = Callable[..., sy.WebsocketClientWorker]
 
 
@@ -19,21 +21,6 @@ def _no_leaks(hook: sy.TorchHook) -> Iterator[None]:
     """Threads, sockets and pipes are gone. A fixture that made clients must not hold on to them: they have a pipe."""
     with nothing_left():
         yield
-
-
-@pytest.fixture
-def served(hook: sy.TorchHook) -> Iterator[Serve]:
-    """Serve workers of this process on loopback ports."""
-    running: list[sy.WebsocketServerWorker] = []
-
-    def serve(id: str = "bob", **settings: Any) -> sy.WebsocketServerWorker:
-        worker = sy.WebsocketServerWorker(hook, "127.0.0.1", 0, id=id, auto_add=False, **settings)
-        running.append(worker.start(block=False))
-        return worker
-
-    yield serve
-    for worker in running:
-        worker.stop()
 
 
 @pytest.fixture

@@ -15,22 +15,18 @@ from __future__ import annotations
 from typing import Any
 
 import msgpack
-from msgpack import Packer
 
 from syft.core.messages import Command, ObjectId, Ref
 from syft.exceptions import DecodeError
+from syft.serde.short_form import LONGEST, packed
 
 SHORT_COMMAND = 43
 """The first byte, where the general form has a compression code."""
 _FIRST = bytes((SHORT_COMMAND,))
-_LONGEST = 1024
 _FIXED = 5  # the fields before the ids
 _GRAD_ENABLED = 1
 _PLAIN = frozenset({int, float, bool, type(None), str})
 _MOST_ARGUMENTS = 32
-
-_IDLE: list[Packer] = []  # taking from the end and putting back are atomic, so that threads never share one
-_MAX_IDLE = 8
 
 
 def encode_short(command: Command) -> bytes | None:
@@ -53,17 +49,7 @@ def encode_short(command: Command) -> bytes | None:
             return None
         bit <<= 1
     fields[3] = refs
-    try:
-        packer = _IDLE.pop()
-    except IndexError:
-        packer = Packer(strict_types=True, buf_size=_LONGEST)
-    try:
-        body: bytes = packer.pack(fields)
-    except (OverflowError, ValueError, TypeError):
-        return None  # the general form says what is wrong
-    if len(_IDLE) < _MAX_IDLE:
-        _IDLE.append(packer)
-    return _FIRST + body if len(body) < _LONGEST else None
+    return packed(_FIRST, fields)
 
 
 def decode_short(data: bytes | bytearray | memoryview) -> Command:
@@ -72,8 +58,8 @@ def decode_short(data: bytes | bytearray | memoryview) -> Command:
     Raises:
         DecodeError: they are not.
     """
-    if len(data) > _LONGEST:
-        raise DecodeError(f"a short command has at most {_LONGEST} bytes, not {len(data)}")
+    if len(data) > LONGEST:
+        raise DecodeError(f"a short command has at most {LONGEST} bytes, not {len(data)}")
     try:
         op, result, flags, refs, forgotten, *rest = msgpack.unpackb(data[1:])
         if type(op) is not str or flags not in (0, _GRAD_ENABLED) or not (result is None or _is_id(result)):

@@ -13,28 +13,24 @@ from typing import Any
 
 import msgpack
 import torch
-from msgpack import Packer
 
 from syft.core.messages import Describe, Description, Ref
 from syft.exceptions import DecodeError
+from syft.serde.short_form import LONGEST, packed
 from syft.serde.torch_types import DTYPES
 
 SHORT_DESCRIBE, SHORT_DESCRIPTION = 45, 46
 """The first bytes, where the general form has a compression code."""
 _QUESTION, _ANSWER = bytes((SHORT_DESCRIBE,)), bytes((SHORT_DESCRIPTION,))
-_LONGEST = 1024
 _MOST_DIMENSIONS = 32
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _CPU = torch.device("cpu")
-
-_IDLE: list[Packer] = []  # taking from the end and putting back are atomic, so that threads never share one
-_MAX_IDLE = 8
 
 
 def encode_describe(question: Describe) -> bytes | None:
     """The short form of a question; None if it has none."""
     ref = question.ref
-    return None if ref.path or type(ref.id) not in (int, str) else _packed(_QUESTION, [ref.id])
+    return None if ref.path or type(ref.id) not in (int, str) else packed(_QUESTION, [ref.id])
 
 
 def encode_description(answer: Description) -> bytes | None:
@@ -43,21 +39,7 @@ def encode_description(answer: Description) -> bytes | None:
     if stride is None or answer.device != _CPU or answer.layout is not torch.strided or len(stride) > _MOST_DIMENSIONS:
         return None
     name = _NAMES[answer.dtype]
-    return _packed(_ANSWER, [name, answer.requires_grad, answer.is_leaf, *answer.shape, *stride])
-
-
-def _packed(first: bytes, fields: list[Any]) -> bytes | None:
-    try:
-        packer = _IDLE.pop()
-    except IndexError:
-        packer = Packer(strict_types=True, buf_size=_LONGEST)
-    try:
-        body: bytes = packer.pack(fields)
-    except (OverflowError, ValueError, TypeError):
-        return None  # the general form says what is wrong
-    if len(_IDLE) < _MAX_IDLE:
-        _IDLE.append(packer)
-    return first + body if len(body) < _LONGEST else None
+    return packed(_ANSWER, [name, answer.requires_grad, answer.is_leaf, *answer.shape, *stride])
 
 
 def decode_describe(data: bytes | bytearray | memoryview) -> Describe:
@@ -97,8 +79,8 @@ def decode_description(data: bytes | bytearray | memoryview) -> Description:
 
 
 def _unpacked(data: bytes | bytearray | memoryview) -> list[Any]:
-    if len(data) > _LONGEST:
-        raise ValueError(f"it has at most {_LONGEST} bytes, not {len(data)}")
+    if len(data) > LONGEST:
+        raise ValueError(f"it has at most {LONGEST} bytes, not {len(data)}")
     fields = msgpack.unpackb(data[1:])
     if type(fields) is not list:
         raise ValueError("it is no list")

@@ -14,25 +14,13 @@ from typing import Any
 import pytest
 
 import syft as sy
+from tests.network.serving import served
 from tests.security.network.far import Bare, Far
+
+__all__ = ["served"]
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SYFT = [sys.executable, "-W", "ignore", "-c", "from syft.cli.main import main; main()"]
-
-
-@pytest.fixture
-def served(hook: sy.TorchHook) -> Iterator[Callable[..., sy.WebsocketServerWorker]]:
-    """Serve workers of this process on loopback ports."""
-    running: list[sy.WebsocketServerWorker] = []
-
-    def serve(id: str = "bob", **settings: Any) -> sy.WebsocketServerWorker:
-        worker = sy.WebsocketServerWorker(hook, "127.0.0.1", 0, id=id, auto_add=False, **settings)
-        running.append(worker.start(block=False))
-        return worker
-
-    yield serve
-    for worker in running:
-        worker.stop()
 
 
 @pytest.fixture
