@@ -142,7 +142,7 @@ class Conversation:
         except LimitExceededError as error:
             self._close(1009, str(error))
         except SyftError as error:
-            logger.warning("a client of worker %r broke the protocol: %s", self._name, error)
+            logger.warning("a client of worker %r broke the protocol: %s", self._name, str(error))
             self._close(1002, str(error))
         else:
             channel.go_on()

@@ -172,7 +172,7 @@ class Listener:
         except ConnectionClosed:
             pass
         except DecodeError as error:
-            logger.warning("a client of worker %r broke the protocol: %s", self.gate.name, error)
+            logger.warning("a client of worker %r broke the protocol: %s", self.gate.name, str(error))
             await connection.close(1002, "this session cannot go on like this")
         finally:
             self._connections.discard(connection)

@@ -147,8 +147,8 @@ class Session(BaseWorker):
         for peer in self._peers():
             try:
                 peer._settle()  # what this message made other workers forget is forgotten before its answer goes out
-            except Exception as error:  # whatever another worker does, this session goes on
-                logger.warning("worker %r cannot tell %r what to forget: %s", self.id, peer.id, error)
+            except Exception as error:  # whatever another worker does, this session goes on; logs keep texts, no frames
+                logger.warning("worker %r cannot tell %r what to forget: %s", self.id, peer.id, str(error))
         return reply
 
     def at_once(self, parcel: Parcel) -> Sequence[Buffer] | None:

@@ -56,7 +56,7 @@ class Sessions:
         self.anonymous = tokens is None and not certified
         self._lock = threading.Lock()
         self._seats: dict[bytes, _Seat] = {}
-        self._finishing: set[bytes] = set()  # whose clients have left, with messages that are yet to be dealt with
+        self._finishing: dict[bytes, _Seat] = {}  # whose clients have left, with messages that are yet to be dealt with
         self._invitations: dict[bytes, tuple[bytes, Session, float]] = {}
         self.pool = ThreadPoolExecutor(home.limits.threads, thread_name_prefix=f"syft-{home.id}")
 
@@ -235,18 +235,23 @@ class Sessions:
             if not seat.guest:
                 self._invitations = {k: v for k, v in self._invitations.items() if v[1] is not seat.session}
             if finish:
-                self._finishing.add(id)
+                self._finishing[id] = seat
         if finish:
             seat.timed.limit.leave(reason)
-            seat.channel.finish(reason, lambda: self._clear(seat, reason))
+            seat.channel.finish(reason, lambda: self._finish(seat, reason))
         else:
             seat.timed.limit.give_up(reason)
             seat.channel.end(reason)
             self._clear(seat, reason)
 
+    def _finish(self, seat: _Seat, reason: str) -> None:
+        with self._lock:
+            waits = self._finishing.pop(seat.channel.id, None) is not None
+        if waits:
+            self._clear(seat, reason)
+
     def _clear(self, seat: _Seat, reason: str) -> None:
         with self._lock:
-            self._finishing.discard(seat.channel.id)
             guests = [k for k, other in self._seats.items() if other.session is seat.session]
         if seat.guest:
             return
@@ -262,13 +267,20 @@ class Sessions:
         Returns:
             Whether it has ended; a kernel that runs on cannot be interrupted.
         """
+        reason = "the worker stops"
+        with self._lock:
+            left = list(self._finishing.values())
         channels = [seat.channel for seat in self._seats.values()]
         for id in list(self._seats):
-            self._end(id, "the worker stops")
+            self._end(id, reason)
+        for seat in left:
+            seat.timed.limit.give_up(reason)
         self.pool.shutdown(wait=False, cancel_futures=True)
         until = time.monotonic() + _LAST_SECONDS
         while any(channel.busy for channel in channels) and time.monotonic() < until:
             time.sleep(0.01)
+        for seat in left:  # what waited for a thread will not get one any more
+            self._finish(seat, reason)
         return not any(channel.busy for channel in channels)
 
     def rows(self) -> list[tuple[Session, Channel]]:
