@@ -38,6 +38,9 @@ class Figures:
         )
 
 
+POOL = 16  # threads that a worker deals with messages in
+
+
 def ops(bob: sy.WebsocketClientWorker, count: int) -> None:
     """So many ops: results that die, changes in place, values fetched, errors, gradients."""
     x = torch.zeros(8).send(bob)
@@ -72,7 +75,8 @@ def check(before: Figures, after: Figures, most: float = GROWTH_MIB) -> tuple[fl
     """Nothing but a little memory was added; how much, here and there."""
     more = (after.memory[0] - before.memory[0], after.memory[1] - before.memory[1])
     assert max(more) < most, f"memory grew by {more[0]:.1f} MiB here and {more[1]:.1f} MiB there"
-    assert after.files == before.files and after.threads == before.threads
+    assert after.files == before.files and after.threads[0] == before.threads[0]
+    assert after.threads[1] <= before.threads[1] + POOL, "the worker's pool starts its threads when it first needs them"
     return more
 
 
