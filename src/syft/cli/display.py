@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from torch import nn
 
 from syft.federated.callbacks import BatchReport, Callback
 from syft.federated.history import History, RoundRecord
+from syft.federated.worker_bars import progress_bars
 
 _MOST_COLUMNS = 6
 
@@ -32,15 +32,7 @@ class LiveDisplay(Callback):
     def __init__(self, console: Console, workers: Sequence[str], *, rounds: int, done: int, batches: int) -> None:
         self._workers = workers
         self._table = _rounds_table(workers)
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            console=console,
-        )
+        self._bars = progress_bars(console)
         self._rounds = self._bars.add_task("rounds", total=rounds, completed=done, note="")
         self._batches = self._bars.add_task("batches", total=batches, note="")
         self._loss = math.nan

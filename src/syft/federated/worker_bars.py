@@ -17,6 +17,23 @@ from syft.federated.strategies import ClientUpdate
 _STAGES = {"connect": "connecting", "send": "receiving the model", "train": "training", "fetch": "sending its model"}
 
 
+def progress_bars(console: Console) -> Progress:
+    """Bars with counts, times and a ``note`` each.
+
+    Args:
+        console: where to draw.
+    """
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[note]}"),
+        console=console,
+    )
+
+
 class WorkerBars(Callback):
     """Shows how far each worker is; a line stays for each round that is done. Use it as a context manager.
 
@@ -34,15 +51,7 @@ class WorkerBars(Callback):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            console=self.console,
-        )
+        self._bars = progress_bars(self.console)
         self._tasks: dict[str, TaskID] = {}
         self._live = Live(self._bars, console=self.console, refresh_per_second=8, transient=True)
 
