@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import torch.overrides
 
-from syft.core.ops import DENIED
+from syft.core.ops import DENIED, KERNEL
 
 TARGET = Path(__file__).parents[1] / "src" / "syft" / "core" / "ops.txt"
 
@@ -247,7 +247,9 @@ def admitted(name: str) -> bool:
 def snapshot() -> str:
     """The text of ``ops.txt`` for the installed torch."""
     native = native_returns()
-    lines, seen = [], set()
+    # The kernels of our own protocols are written by hand.
+    lines = [line for line in TARGET.read_text(encoding="utf-8").splitlines(keepends=True) if line.startswith(KERNEL)]
+    seen = set()
     for name, fn in candidates():
         if fn in seen or not admitted(name):
             continue

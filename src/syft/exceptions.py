@@ -34,6 +34,11 @@
     * RemoteError                       the worker failed with an error that has no local twin
     * FederatedError                    data, models or settings that cannot be trained or averaged together
     * CheckpointError                   a checkpoint that cannot be read or does not fit
+    * EncodingError                     a number cannot be written with so many digits
+    * MpcError                          shared values cannot be computed with like this
+        * CryptoProviderError           there is no crypto provider, or it is one of the holders
+        * ProtocolStepError             a holder refuses a step of a protocol
+        * EmptyCryptoPrimitiveStoreError  what was prepared ahead is used up
     * DependencyError                   an optional package is missing
     * PlanError                         a plan or protocol cannot be recorded, sent or run like this
         * PlanBuildError                the function does something that cannot be recorded
@@ -286,6 +291,22 @@ class ProtocolError(PlanError, RuntimeError):
 
 class ModelNotFoundError(PlanError, LookupError):
     """The worker hosts no model of that name, or not that version, for this user."""
+
+
+class EncodingError(SyftError, ValueError):
+    """A number cannot be written as an integer with the precision asked for."""
+
+
+class MpcError(SyftError, RuntimeError):
+    """Shared values cannot be computed with like this."""
+
+
+class CryptoProviderError(MpcError, ValueError):
+    """An operation needs a crypto provider and there is none, or it is not a worker of its own."""
+
+
+class ProtocolStepError(MpcError):
+    """A holder or a provider refuses a step of a protocol."""
 
 
 class DependencyError(SyftError, ImportError):

@@ -17,15 +17,31 @@ from syft.exceptions import UnsupportedOp
 from syft.federated import federated_client
 from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
+from syft.mpc import dealing, kernels, ring, sharing
+from syft.mpc import modules as mpc_modules
+from syft.mpc import service as mpc_service
 from syft.plans import serving
-from syft.tensors import attributes, modules, pointer_rules, verbs, wire
+from syft.tensors import (
+    attributes,
+    modules,
+    pointer_rules,
+    precision,
+    rules_arithmetic,
+    rules_networks,
+    rules_structure,
+    verbs,
+    wire,
+)
 from syft.tensors.base import SyftTensor, Wrapper
 from syft.tensors.hook_args import handle_func_command
 from syft.tensors.numpy_tensor import numpy_tensor
 from syft.tensors.private import private_tensor
 from syft.workers import object_kinds
 from syft.workers.base import BaseWorker
+from syft.workers.services import PROTOCOLS, SERVICES
 from syft.workers.virtual import VirtualWorker
+
+SERVICES[PROTOCOLS] = mpc_service.MpcService
 
 logger = logging.getLogger("syft.torch_hook")
 
@@ -44,6 +60,16 @@ METHODS: dict[type, dict[str, Any]] = {
         "allow": verbs.allow,
         "private_tensor": private_tensor,
         "numpy_tensor": numpy_tensor,
+        "fix_precision": precision.fix_precision,
+        "fix_prec": precision.fix_precision,
+        "fix_precision_": precision.fix_precision_,
+        "fix_prec_": precision.fix_precision_,
+        "float_precision": precision.float_precision,
+        "float_prec": precision.float_precision,
+        "float_precision_": precision.float_precision_,
+        "float_prec_": precision.float_precision_,
+        "share": sharing.share,
+        "share_": sharing.share_,
         "handle_func_command": staticmethod(handle_func_command),
         "combine": verbs.combine,
         "create_pointer": verbs.create_pointer,
@@ -65,13 +91,29 @@ METHODS: dict[type, dict[str, Any]] = {
     nn.Module: {
         "send": modules.send,
         "send_": modules.send,
-        "get": modules.get,
-        "get_": modules.get,
+        "get": mpc_modules.module_get,
+        "get_": mpc_modules.module_get,
+        "fix_precision": precision.module_fix_precision,
+        "fix_prec": precision.module_fix_precision,
+        "fix_precision_": precision.module_fix_precision,
+        "float_precision": precision.module_float_precision,
+        "float_prec": precision.module_float_precision,
+        "float_precision_": precision.module_float_precision,
+        "share": mpc_modules.module_share,
+        "share_": mpc_modules.module_share,
+        "encrypt": mpc_modules.module_encrypt,
+        "decrypt": mpc_modules.module_decrypt,
         "move": modules.move,
         "copy": modules.copy,
         "named_tensors": nn.Module.named_parameters,
         "location": modules.ModuleAttribute("location", modules.location),
         "owner": modules.ModuleAttribute("owner", modules.owner),
+    },
+    torch.optim.Optimizer: {
+        "fix_precision": precision.optimizer_fix_precision,
+        "fix_prec": precision.optimizer_fix_precision,
+        "float_precision": precision.optimizer_float_precision,
+        "float_prec": precision.optimizer_float_precision,
     },
     Dataset: {"federate": federate},
 }
@@ -94,7 +136,7 @@ WORKER_METHODS: dict[str, Any] = {
 }
 """What rooms above the workers add to every worker."""
 
-_RULES = (object_kinds, pointer_rules, wire)  # importing them registers what they define
+_RULES = (object_kinds, pointer_rules, wire, rules_arithmetic, rules_networks, rules_structure, kernels, dealing, ring)  # importing them registers what they define
 
 
 class TorchHook:

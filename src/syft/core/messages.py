@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import torch
+
 ObjectId = int | str
 
 
@@ -160,6 +162,17 @@ class Stored:
     """Stands in a reply for a tensor that stayed on the worker under this id."""
 
     id: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a kernel of a protocol shows by design: masked values, from which nothing follows about what they hide.
+
+    ``kept`` is what the kernel keeps, under the id that the client chose; it does not travel.
+    """
+
+    values: tuple[torch.Tensor, ...]
+    kept: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ Two rules hold for all entries:
 * No op hands out memory that nobody wrote (``empty_like`` and its family return zeros here), nor the indices of a
   sparse tensor for writing (``indices`` and its family return copies), as torch trusts them to be inside the tensor.
 
+Besides torch's there are kernels of our own protocols, defined in the rooms above with `kernel`. Their names, too, are
+lines of the file.
+
 Two entries need a guard from whoever runs them: ``Tensor.set_`` must get one tensor and nothing else, as a storage or
 sizes would reach beyond it, and ``Tensor.data.__set__`` a tensor that the caller may read.
 """
@@ -213,6 +216,7 @@ _GUARDED: Mapping[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = Map
 _ROOTS: Mapping[str, Any] = {"torch": torch, "Tensor": torch.Tensor}
 _ACCESSORS = ("__get__", "__set__", "__delete__")
 _LONGEST = 120  # of a name that an error repeats, as it may have come over a wire
+KERNEL = "mpc."
 _SNAPSHOT = Path(__file__).with_name("ops.txt")
 
 
@@ -230,12 +234,19 @@ def _is_operator(name: str) -> bool:
     return name.startswith("Tensor.__") and name.endswith("__")
 
 
+_KERNELS: dict[str, Returns] = {}
+_BY_NAME: dict[str, Op] = {}
+
+
 def _load() -> tuple[Mapping[str, Op], Mapping[Callable[..., Any], Op]]:
-    by_name: dict[str, Op] = {}
+    by_name = _BY_NAME
     by_func: dict[Callable[..., Any], Op] = {}
     returns = {member.value: member for member in Returns}
     for line in _SNAPSHOT.read_text(encoding="utf-8").splitlines():
         name, kind, key = line.split(" ")
+        if name.startswith(KERNEL):
+            _KERNELS[name] = returns[kind]
+            continue
         func = _resolve(name)
         if func is None:
             continue
@@ -249,6 +260,30 @@ def _load() -> tuple[Mapping[str, Op], Mapping[Callable[..., Any], Op]]:
 
 
 BY_NAME, BY_FUNC = _load()
+
+
+def kernel(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Define a kernel of a protocol: what a worker does at one step of it.
+
+    A worker calls it with its own service ``mpc``, followed by the operands of the command.
+
+    Args:
+        name: a line of ``ops.txt`` that begins with ``mpc.``.
+
+    Returns:
+        A decorator for the function.
+
+    Raises:
+        UnsupportedOp: no such line, or another function has it.
+    """
+
+    def define(function: Callable[..., Any]) -> Callable[..., Any]:
+        if name not in _KERNELS or name in _BY_NAME:
+            raise UnsupportedOp(f"{name!r} is not a free line of ops.txt: add it there, where it is reviewed.")
+        _BY_NAME[name] = Op(name, name, function, _KERNELS[name])
+        return function
+
+    return define
 
 
 def op_of(func: Callable[..., Any]) -> Op:

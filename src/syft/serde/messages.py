@@ -110,6 +110,7 @@ _message(m.Tag, "tag", lambda x: (x.id, x.tags, x.description), object_id, _TAGS
 # --- answers -----------------------------------------------------------------------------------------
 
 _message(m.Stored, "stored", lambda x: (x.id,), object_id)
+_message(m.Shown, "shown", lambda x: (list(x.values),), each(one_of(torch.Tensor)))
 _message(m.Named, "named", lambda x: (list(x.names), list(x.results)), _NAMES, sequence)
 _message(
     m.Description,

@@ -329,7 +329,12 @@ class WrappedParameter(Wrapper, torch.nn.Parameter):
 for _cls, _like in ((Wrapper, torch.Tensor), (WrappedParameter, torch.nn.Parameter)):
     _cls.__name__, _cls.__qualname__, _cls.__module__ = _like.__name__, _like.__qualname__, _like.__module__
 
-_WRAPPERS = frozenset({Wrapper, WrappedParameter})
+_WRAPPERS: set[type] = {Wrapper, WrappedParameter}
+
+
+def register_wrapper(cls: type) -> None:
+    """Have tensors of another class taken for what they have under their ``child``."""
+    _WRAPPERS.add(cls)
 
 
 _NESTED = frozenset({list, tuple, dict, slice, Outputs})

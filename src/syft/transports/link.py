@@ -181,7 +181,21 @@ class Link:
             RequestTimeoutError: there was no answer in time.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        number, answered = self.begin(parts, deadline=deadline)
+        return self.finish(*self.begin(parts, deadline=deadline), timeout)
+
+    def finish(self, number: int, answered: Answered, timeout: float | None) -> Sequence[Buffer]:
+        """Wait for the answer of a request that was begun.
+
+        Args:
+            number: what `begin` gave.
+            answered: likewise.
+            timeout: seconds; None waits as long as the worker is alive.
+
+        Raises:
+            ConnectionLost: the connection is broken.
+            RequestTimeoutError: there was no answer in time.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
         self._read_until(answered, deadline)
         if not answered.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
             with self._lock:

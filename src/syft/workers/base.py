@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -67,6 +67,8 @@ class BaseWorker(WorkerRegistry, ObjectStorage, Services):
 
     # Something wants to see each message: looked at for every one of them, so it is one plain attribute.
     watched = False
+    # Whether messages to it are passed on as they are, so that what is in them need not be sent beforehand.
+    in_process = False
     wire = _setting("_wire", "Whether every message goes through the wire codec.")
     log_msgs = _setting("_log_msgs", "Whether every received message is kept in ``msg_history``.")
     verbose = _setting("_verbose", "Whether every message sent and received is reported.")
@@ -161,6 +163,11 @@ class BaseWorker(WorkerRegistry, ObjectStorage, Services):
     def post(self, message: Any) -> None:
         """Send this worker a message without waiting."""
         self.request(message)
+
+    def begin(self, message: Any) -> Callable[[], Any]:
+        """Send this worker a message, and wait for its answer later: with the function that this returns."""
+        answer = self.request(message)
+        return lambda: answer
 
     def forget(self, id: m.ObjectId) -> None:
         """Tell this worker that the last pointer to an object died. Never raises: a finalizer calls it."""

@@ -10,7 +10,7 @@ import torch
 from syft.core import messages as m
 from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
-from syft.core.ops import Op, Returns, op_named
+from syft.core.ops import KERNEL, Op, Returns, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
 from syft.tensors.base import is_wrapper, link_of, unwrap
 from syft.tensors.object_pointer import ObjectPointer
@@ -21,7 +21,7 @@ from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.tensors.verbs import description_of, own
 from syft.workers.policy import GUARDED, Policy
 from syft.workers.result_limits import check_result, check_stored, check_text
-from syft.workers.services import PREFIX
+from syft.workers.services import PREFIX, PROTOCOLS
 from syft.workers.store import ObjectStore
 
 _REF = m.Ref
@@ -91,9 +91,11 @@ class Executor:
             else:
                 args.append(self._value(a))
         kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
-        if op.key in GUARDED:
-            self.policy.check(op, args, kwargs)
         limit = self.policy.result_bytes
+        if op.name.startswith(KERNEL):
+            args.insert(0, self.worker.service(PROTOCOLS))
+        elif op.key in GUARDED:
+            self.policy.check(op, args, kwargs)
         known = limit is None or check_result(op, args, kwargs, limit)
         try:
             if torch.is_grad_enabled() is message.grad_enabled:
@@ -138,6 +140,10 @@ class Executor:
             return m.Named(names, tuple([self._keep(o, None) for o in out]))
         if type(out) is dict:
             return {self._keep(k, None): self._keep(v, None) for k, v in out.items()}
+        if type(out) is m.Shown:
+            if out.kept is not None and result is not None:
+                self.store.put(result, out.kept)
+            return m.Shown(out.values)
         if type(out) not in _ANSWERS:
             raise CommandNotPermittedError(f"the result is a {type(out).__name__}, which a worker does not give out")
         return out

@@ -16,6 +16,8 @@ from syft.core.ids import new_id
 from syft.exceptions import ObjectNotFoundError
 
 PREFIX = "service:"
+PROTOCOLS = "mpc"
+"""The service that kernels of protocols work with."""
 
 SERVICES: dict[str, Callable[[Any], Any]] = {}
 """What makes a service for a worker, by name."""

@@ -55,6 +55,11 @@ class VirtualWorker(AwaitableInThreads, BaseWorker):
             m.Call: self._call,
         }
 
+    @property
+    def in_process(self) -> bool:  # type: ignore[override]
+        """Whether messages are passed on as they are."""
+        return not self.watched
+
     def request(self, message: Any) -> Any:
         """Send this worker a message and wait for its answer.
 

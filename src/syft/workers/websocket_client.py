@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from syft.core import messages as m
@@ -248,6 +248,16 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
         data = self._link.request(self._prepared(message), self.timeout)
         self._dealt = posts
         return self._result(message, data)
+
+    def begin(self, message: Any) -> Callable[[], Any]:
+        """Send a message, and wait for its answer later.
+
+        Returns:
+            A function that waits for the answer and raises what `request` raises.
+        """
+        parts = self._prepared(message)
+        number, answered = self._link.begin(parts)
+        return lambda: self._result(message, self._link.finish(number, answered, self.timeout))
 
     def _settle_others(self, seen: set[WebsocketClientWorker]) -> None:
         """Have everything dealt with that was posted to workers that know this one: they may have it do something."""

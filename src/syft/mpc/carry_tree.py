@@ -1,0 +1,220 @@
+"""Comparison of a masked value with its mask, bit by bit, in a tree (the default protocol).
+
+A secret x is masked as ``y = x + r`` where y is public and the bits of r are shared by exclusive or. The sign of x is
+``y's top bit ^ r's top bit ^ [y's low bits < r's low bits]``, and the last is what a tree of generate and propagate bits
+computes (Brent and Kung 1982; in multi-party computation: Catrina and de Hoogh, "Improved primitives for secure multiparty
+integer computation", SCN 2010, section 3). Because y is public, the leaves and, with the products of neighbouring bits of
+r from the provider, the first level cost no round; of 64 bits, 32 pairs are left, five rounds. ``x == 0`` is ``y == r``,
+for which the propagate bits alone do.
+
+Bits are kept in words as small as they fit. Where pairs of bits take less than a byte, several elements share one.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from syft.mpc.material import Layout, Segment, Words
+
+U8, U16, U32, U64 = np.uint8, np.uint16, np.uint32, np.uint64
+ORDER, EQUAL = "order", "equal"
+# After `arranged`, the two halves of a word are neighbours, at every level of the tree.
+_SWAPS = {
+    64: ((U64(31), U64(0x00000000AAAAAAAA)), (U64(14), U64(0x0000CCCC0000CCCC)), (U64(4), U64(0x00F000F000F000F0))),
+    32: ((U32(15), U32(0x0000AAAA)), (U32(6), U32(0x00CC00CC))),
+}
+_WORD = {64: U64, 32: U32}
+_HALF = {64: U32, 32: U16}
+# Below a byte: which bits of a byte are the upper halves, and how far the lower ones are below.
+_PACKED = ((U8(0xF0), U8(4)), (U8(0xCC), U8(2)), (U8(0xAA), U8(1)))
+
+
+def padded(count: int) -> int:
+    """So many elements are compared: eight fit into a byte at the end."""
+    return -(-count // 8) * 8
+
+
+def arranged(words: Words, width: int) -> Words:
+    """Bit i moves to where i is with its own bits reversed.
+
+    Args:
+        words: of ``width`` bits.
+        width: 32 or 64.
+
+    Returns:
+        Words of the same kind.
+    """
+    for shift, mask in _SWAPS[width]:
+        moved = (words ^ (words >> shift)) & mask
+        words = words ^ moved ^ (moved << shift)
+    return words
+
+
+def low_bits(words: Words, width: int, kind: str) -> Words:
+    """What the tree looks at: all bits but the top one for the order, all of them for equality."""
+    return words if kind == EQUAL else words & _WORD[width]((1 << (width - 1)) - 1)
+
+
+def as_words(values: torch.Tensor, width: int) -> Words:
+    """The lowest bits of ring elements, a multiple of 8 of them; those that are added are 0."""
+    flat = values.reshape(-1).numpy().view(U64)
+    count = padded(flat.size)
+    if width == 64 and count == flat.size:
+        return flat
+    out = np.zeros(count, _WORD[width])
+    out[: flat.size] = flat
+    return out
+
+
+def _levels(width: int, count: int) -> list[tuple[Any, int]]:
+    """The dtype and the count of words of each AND level."""
+    levels: list[tuple[Any, int]] = [(U16, count)] if width == 64 else []
+    return [*levels, (U8, count), (U8, count // 2), (U8, count // 4), (U8, count // 8)]
+
+
+@lru_cache(maxsize=1024)
+def layout_of(count: int, width: int, kind: str) -> Layout:
+    """The strip of one comparison.
+
+    Args:
+        count: elements, a multiple of 8.
+        width: 32 or 64 bits.
+        kind: `ORDER` or `EQUAL`.
+    """
+    factors, products = (3, 2) if kind == ORDER else (2, 1)
+    levels = _levels(width, count)
+    return Layout(
+        [Segment(dtype, factors * n) for dtype, n in levels],
+        [
+            Segment(U64, count, additive=True),  # the bit that blinds the result, as a ring element
+            Segment(_WORD[width], count),  # the mask
+            Segment(_HALF[width], count),  # products of its neighbouring bits
+            *[Segment(dtype, products * n) for dtype, n in levels],
+            Segment(U8, count // 8),  # the top bit of the mask and the blinding bit
+        ],
+    )
+
+
+def choose(mask: Words, blind: Words, width: int, kind: str, factors: list[Words]) -> list[Words]:
+    """What the provider knows of one comparison, in the order of the layout.
+
+    Args:
+        mask: the masks, words of ``width`` bits.
+        blind: a bit for each element, as uint8.
+        width: 32 or 64 bits.
+        kind: `ORDER` or `EQUAL`.
+        factors: the random segments.
+    """
+    q = arranged(low_bits(mask, width, kind), width)
+    half = _HALF[width]
+    upper, lower = (q >> _WORD[width](width // 2)).astype(half), q.astype(half)
+    products = []
+    for words in factors:
+        if kind == ORDER:
+            a, both = words.reshape(3, -1)[0], words.reshape(3, -1)[1:]
+            products.append(a & both)
+        else:
+            a, c = words.reshape(2, -1)
+            products.append(a & c)
+    top = blind if kind == EQUAL else blind ^ (mask >> _WORD[width](width - 1)).astype(U8)
+    return [blind.astype(U64), q, upper & lower, *products, packed(top)]
+
+
+class CarryTree:
+    """One holder's side of a comparison.
+
+    Args:
+        first: whether this is the holder that adds what is public.
+        public: the arranged complement of the masked value's low bits.
+        material: the segments of the strip.
+        width: 32 or 64 bits.
+        kind: `ORDER` or `EQUAL`.
+    """
+
+    __slots__ = ("blind", "factors", "first", "generate", "kind", "level", "products", "propagate", "top")
+
+    remote_kind: ClassVar[str] = "mpc_step"
+
+    def __init__(self, first: bool, public: Words, material: list[Words], width: int, kind: str) -> None:
+        self.first, self.kind, self.level = first, kind, 0
+        levels = len(_levels(width, 8))
+        self.factors = material[:levels]
+        self.blind, q, neighbours, *self.products, self.top = material[levels:]
+        half = _HALF[width]
+        shift = _WORD[width](width // 2)
+        y_up, y_low = (public >> shift).astype(half), public.astype(half)
+        up, low = (q >> shift).astype(half), q.astype(half)
+        # generate = y & q, propagate = y ^ q of each bit, y being the complement; then both of each pair.
+        mixed = (y_up & low) ^ neighbours
+        self.generate = (y_up & up) ^ (y_low & mixed) if kind == ORDER else None
+        self.propagate = mixed ^ (y_low & up)
+        if first:
+            self.propagate ^= y_up & y_low
+
+    def masked(self) -> Words:
+        """What this holder shows at this level, as bytes; at the end its share of the blinded result."""
+        if self.level == len(self.factors):
+            last = self.generate if self.kind == ORDER else self.propagate
+            return last ^ self.top
+        up, low = self._halves(self.propagate)
+        shown = self.factors[self.level].copy()
+        if self.kind == ORDER:
+            g_up, g_low = self._halves(self.generate)
+            a, b, c = shown.reshape(3, -1)
+            a ^= up
+            b ^= g_low
+            c ^= low
+            self.generate = g_up
+        else:
+            a, c = shown.reshape(2, -1)
+            a ^= up
+            c ^= low
+        return shown.view(U8)
+
+    def opened(self, shown: Words) -> None:
+        """Go up a level with what all holders showed together."""
+        words = self.factors[self.level]
+        shown = shown.view(words.dtype)
+        if self.kind == ORDER:
+            a, b, c = words.reshape(3, -1)
+            e, d1, d2 = shown.reshape(3, -1)
+            ab, ac = self.products[self.level].reshape(2, -1)
+            self.generate = self.generate ^ (e & (b ^ d1 if self.first else b)) ^ (a & d1) ^ ab
+        else:
+            a, c = words.reshape(2, -1)
+            e, d2 = shown.reshape(2, -1)
+            ac = self.products[self.level]
+        self.propagate = (e & (c ^ d2 if self.first else c)) ^ (a & d2) ^ ac
+        self.level += 1
+
+    def shares(self, result: Words) -> Words:
+        """Ring shares of the result, from the opened blinded one, a uint8 of 0 or 1 for each element."""
+        count = result.size
+        blind = self.blind[:count].view(np.int64)
+        out = blind * (1 - 2 * result.astype(np.int64))
+        return out + result if self.first else out
+
+
+    def _halves(self, words: Words) -> tuple[Words, Words]:
+        """The upper and the lower half of each word, in words of half the size, or of two elements in one byte."""
+        size = words.dtype.itemsize
+        if size > 1:
+            half = U16 if size == 4 else U8
+            return (words >> words.dtype.type(4 * size)).astype(half), words.astype(half)
+        upper, shift = _PACKED[self.level - len(self.factors)]
+        one, other = words.reshape(2, -1)
+        return (one & upper) | ((other & upper) >> shift), ((one & ~upper) << shift) | (other & ~upper)
+
+
+def packed(bits: Words) -> Words:
+    """One bit of each element, a uint8 of 0 or 1, as the tree leaves them: eight in a byte."""
+    return np.packbits(bits.reshape(8, -1), axis=0).reshape(-1)
+
+
+def unpacked(words: Words) -> Words:
+    """The inverse of `packed`."""
+    return np.unpackbits(words.reshape(1, -1), axis=0).reshape(-1)

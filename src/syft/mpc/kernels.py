@@ -1,0 +1,163 @@
+"""What a holder does at each step, one kernel a step: pure functions of its shares, its strips and what was opened.
+
+A share of a value is a tensor of int64; the shares of all holders add up to it in Z/2^64. Public values are added by the
+first holder only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from syft.core.messages import Shown
+from syft.core.ops import kernel
+from syft.tensors.bilinear import product
+from syft.mpc.carry_tree import U64, CarryTree, layout_of
+from syft.mpc.material import Words, ring_elements
+from syft.mpc.service import MpcService
+from syft.tensors.moves import move
+
+Coefficients = tuple[torch.Tensor | None, ...]
+
+
+def as_tensor(words: Words, shape: Any) -> torch.Tensor:
+    """Ring elements as a tensor of int64 that shares their memory."""
+    return torch.from_numpy(words.view(np.int64)).reshape(shape)
+
+
+@kernel("mpc.mask")
+def mask(service: MpcService, group: str, number: int, share: torch.Tensor) -> Shown:
+    """Show a share under this holder's share of a mask."""
+    (words,) = service.party(group).material(number, ring_elements(share.numel(), 1, correlated=False), None)
+    return Shown((share + as_tensor(words, share.shape),))
+
+
+@kernel("mpc.product")
+def multiply(
+    service: MpcService,
+    group: str,
+    number: int,
+    kind: str,
+    spec: tuple[Any, ...],
+    x: tuple[torch.Tensor, torch.Tensor, Coefficients],
+    y: tuple[torch.Tensor, torch.Tensor, Coefficients],
+    correction: torch.Tensor | None,
+) -> torch.Tensor:
+    """A share of the product of two values that are known up to masks.
+
+    With ``x = P + sum(C M)`` and ``y = Q + sum(D N)`` for public P, Q, C, D and shared masks M, N, whose products the
+    provider has shared, ``x y = P y + (x - P) Q + sum(C D M N)`` (Beaver, CRYPTO 1991; with masked wires as in Ben-Efraim,
+    Nielsen and Omri, "Turbospeedz", ACNS 2019).
+
+    Args:
+        service: of this worker.
+        group: the holders and their provider.
+        number: of the strip.
+        kind: which product.
+        spec: of the product.
+        x: this holder's share, the public P, and the C; None stands for -1.
+        y: likewise.
+        correction: for the last holder.
+
+    Returns:
+        int64, a share of the product.
+    """
+    party = service.party(group)
+    (x_share, x_public, x_coefficients), (y_share, y_public, y_coefficients) = x, y
+    hidden = x_share - x_public if party.first else x_share
+    out = product(kind, spec, x_public, y_share)
+    out += product(kind, spec, hidden, y_public)
+    pairs = [(c, d) for c in x_coefficients for d in y_coefficients]
+    layout = ring_elements(out.numel(), len(pairs))
+    for (c, d), words in zip(pairs, party.material(number, layout, correction), strict=True):
+        term = as_tensor(words, out.shape)
+        out += term if c is None and d is None else _scaled(_scaled(term, c), d)
+    return out
+
+
+def _scaled(term: torch.Tensor, coefficient: torch.Tensor | None) -> torch.Tensor:
+    return -term if coefficient is None else term * coefficient
+
+
+@kernel("mpc.linear")
+def linear(service: MpcService, kind: str, spec: tuple[Any, ...], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """The product of a share and a public tensor, in either order."""
+    return product(kind, spec, x, y)
+
+
+@kernel("mpc.move")
+def rearrange(service: MpcService, name: str, share: torch.Tensor, args: tuple[Any, ...]) -> torch.Tensor:
+    """An op that moves elements of a share, or adds them up."""
+    return move(name, share, *args)
+
+
+@kernel("mpc.zeros")
+def zeros(service: MpcService, group: str, number: int, shape: Any, correction: torch.Tensor | None) -> torch.Tensor:
+    """A fresh share of zeros."""
+    size = torch.Size(shape)
+    (words,) = service.party(group).material(number, ring_elements(size.numel(), 1), correction)
+    return as_tensor(words, size)
+
+
+@kernel("mpc.truncate")
+def truncate(
+    service: MpcService,
+    group: str,
+    number: int,
+    public: torch.Tensor,
+    signs: torch.Tensor,
+    correction: torch.Tensor | None,
+) -> torch.Tensor:
+    """A share of a quotient ``public - A + signs * B``, A and B being what the provider made of the mask."""
+    party = service.party(group)
+    a, b = party.material(number, ring_elements(public.numel(), 2), correction)
+    out = as_tensor(b, public.shape) * signs
+    out -= as_tensor(a, public.shape)
+    if party.first:
+        out += public
+    return out
+
+
+@kernel("mpc.compare")
+def compare(
+    service: MpcService,
+    group: str,
+    number: int,
+    kind: str,
+    width: int,
+    public: torch.Tensor,
+    correction: torch.Tensor | None,
+) -> Shown:
+    """Begin a comparison; what is kept goes on with `compare_next`.
+
+    Args:
+        service: of this worker.
+        group: the holders and their provider.
+        number: of the strip.
+        kind: order or equality.
+        width: 32 or 64 bits.
+        public: the arranged complement of the masked value, int64 or int32.
+        correction: for the last holder.
+
+    Returns:
+        What this holder shows at the first level.
+    """
+    party = service.party(group)
+    words = public.numpy().view(U64 if width == 64 else np.uint32)
+    tree = CarryTree(party.first, words, party.material(number, layout_of(words.size, width, kind), correction), width, kind)
+    return Shown((torch.from_numpy(tree.masked()),), kept=tree)
+
+
+@kernel("mpc.compare_next")
+def compare_next(service: MpcService, tree: CarryTree, shown: torch.Tensor) -> Shown:
+    """Go up a level with what all holders have shown together."""
+    tree.opened(shown.numpy())
+    return Shown((torch.from_numpy(tree.masked()),))
+
+
+@kernel("mpc.bits")
+def bits(service: MpcService, tree: CarryTree, result: torch.Tensor) -> torch.Tensor:
+    """A share of the result of a comparison, from the opened blinded one."""
+    return torch.from_numpy(tree.shares(result.reshape(-1).numpy())).reshape(result.shape)

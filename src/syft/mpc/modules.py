@@ -1,0 +1,70 @@
+"""``nn.Module`` on shares: parameters and buffers are switched in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from syft.mpc.sharing import get, is_shared, share
+from syft.tensors import modules
+from syft.tensors.encoded import EncodedTensor
+from syft.tensors.precision import change_all, module_fix_precision, module_float_precision
+
+
+def module_share(self: nn.Module, *owners: Any, requires_grad: bool | None = None, **kwargs: Any) -> nn.Module:
+    """Share all parameters and buffers, in place.
+
+    Args:
+        *owners: the holders.
+        requires_grad: whether the parameters are trained; as before when None.
+        **kwargs: of `share`.
+
+    Returns:
+        This module.
+    """
+
+    def change(tensor: torch.Tensor) -> torch.Tensor:
+        wanted = tensor.requires_grad if requires_grad is None or not isinstance(tensor, nn.Parameter) else requires_grad
+        out: torch.Tensor = share(tensor.detach(), *owners, requires_grad=wanted, **kwargs)
+        return nn.Parameter(out, wanted) if isinstance(tensor, nn.Parameter) else out
+
+    return change_all(self, change)
+
+
+def module_get(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
+    """Fetch all parameters and buffers, in place, from a worker or from the holders of their shares.
+
+    Args:
+        *args: of `syft.tensors.modules.get`.
+        **kwargs: likewise.
+
+    Returns:
+        This module.
+    """
+    tensors = [*self.parameters(), *self.buffers()]
+    if not any(isinstance(tensor, EncodedTensor) for tensor in tensors):
+        return modules.get(self, *args, **kwargs)
+    return change_all(self, lambda tensor: get(tensor) if is_shared(tensor) else tensor)  # type: ignore[arg-type]
+
+
+def module_encrypt(
+    self: nn.Module, *, workers: Any, crypto_provider: Any, protocol: str = "tree", **kwargs: Any
+) -> nn.Module:
+    """`fix_precision` and `share` in one call, in place; returns the module.
+
+    Args:
+        workers: the holders.
+        crypto_provider: see `share`.
+        protocol: see `share`.
+        **kwargs: ``base`` and ``precision_fractional`` for the encoding, the rest for `share`.
+    """
+    encoding = {name: kwargs.pop(name) for name in ("base", "precision_fractional", "dtype") if name in kwargs}
+    module_fix_precision(self, **encoding)
+    return module_share(self, *workers, crypto_provider=crypto_provider, protocol=protocol, **kwargs)
+
+
+def module_decrypt(self: nn.Module) -> nn.Module:
+    """`get` and `float_precision` in one call, in place; returns the module."""
+    return module_float_precision(module_get(self))

@@ -1,0 +1,45 @@
+"""Values that everybody may see, such as masked ones: here, and at the holders that need them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from syft.core.ids import new_id
+from syft.core.messages import Command, Put
+from syft.tensors.moves import move
+from syft.tensors.pointer import PointerTensor, pointer_to
+
+
+class Public:
+    """A tensor that is sent to each far holder once, however often it is used there.
+
+    Args:
+        tensor: int64.
+    """
+
+    __slots__ = ("_kept", "tensor")
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+        self._kept: dict[Any, PointerTensor] = {}
+
+    def at(self, holder: Any) -> Any:
+        """What stands for it in a message to a holder: itself in the same process, otherwise a reference."""
+        if holder.in_process:
+            return self.tensor
+        pointer = self._kept.get(holder.id)
+        if pointer is None:
+            pointer = self._kept[holder.id] = pointer_to(holder, new_id(), holder.client)
+            holder.post(Put(((pointer.id_at_location, self.tensor),)))
+        return pointer.ref
+
+    def moved(self, name: str, args: tuple[Any, ...]) -> Public:
+        """The result of an op that only moves elements, here and wherever this tensor is."""
+        out = Public(move(name, self.tensor, *args))
+        for place, pointer in self._kept.items():
+            there = out._kept[place] = pointer_to(pointer.location, new_id(), pointer.owner)
+            command = Command("mpc.move", (name, pointer.ref, args), None, there.id_at_location, False)
+            pointer.location.post(command)
+        return out

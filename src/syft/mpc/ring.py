@@ -1,0 +1,101 @@
+"""The ring of shared integers: what fixed-precision numbers ask of them, done by the protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from syft.core.ids import new_id
+from syft.core.messages import Command
+from syft.mpc import protocols
+from syft.mpc.shared import AdditiveSharingTensor
+from syft.tensors.bilinear import Spec
+from syft.tensors.pointer import pointer_to
+
+Shared = AdditiveSharingTensor
+
+
+class SharedRing:
+    """See `syft.tensors.ring.Ring`. One operand at least is shared; tensors of int64 are public."""
+
+    def add(self, a: Any, b: Any) -> Shared:
+        """See `Ring`."""
+        if not isinstance(a, Shared):
+            a, b = b, a
+        if isinstance(b, Shared):
+            return _each(a, "torch.add", b)
+        return _first(a, "torch.add", b)
+
+    def sub(self, a: Any, b: Any) -> Shared:
+        """See `Ring`."""
+        if not isinstance(a, Shared):
+            return _first(self.neg(b), "torch.add", a)
+        return _each(a, "torch.sub", b) if isinstance(b, Shared) else _first(a, "torch.sub", b)
+
+    def neg(self, a: Shared) -> Shared:
+        """See `Ring`."""
+        return a.each("torch.neg")
+
+    def scale(self, a: Shared, factor: int) -> Shared:
+        """See `Ring`."""
+        return a.each("torch.mul", factor)
+
+    def product(self, kind: str, spec: Spec, a: Any, b: Any) -> Shared:
+        """See `Ring`."""
+        if isinstance(a, Shared) and isinstance(b, Shared):
+            return protocols.multiply(kind, spec, a, b)
+        return protocols.linear(kind, spec, a, b)
+
+    def divide(self, a: Shared, divisor: int) -> Shared:
+        """See `Ring`."""
+        return protocols.divide(a, divisor)
+
+    def negative(self, a: Shared) -> Shared:
+        """See `Ring`."""
+        return protocols.is_negative(a)
+
+    def zero(self, a: Shared) -> Shared:
+        """See `Ring`."""
+        return protocols.is_zero(a)
+
+    def complement(self, bits: Shared) -> Shared:
+        """See `Ring`."""
+        return protocols.complement(bits)
+
+    def move(self, name: str, a: Shared, *args: Any) -> Shared:
+        """See `Ring`."""
+        return a.moved(name, *args)
+
+    def join(self, parts: Sequence[Any], dim: int) -> Shared:
+        """See `Ring`."""
+        model = next(part for part in parts if isinstance(part, Shared))
+        shares = {}
+        for index, (place, pointer) in enumerate(model.shares.items()):
+            pieces = [
+                part.share_at(place, model, "cat") if isinstance(part, Shared) else part * (index == 0) for part in parts
+            ]
+            result = new_id()
+            pointer.location.post(Command("torch.cat", (pieces, dim), None, result, False))
+            shares[place] = pointer_to(pointer.location, result, pointer.owner)
+        dim %= len(model.shape)
+        shape = list(model.shape)
+        shape[dim] = sum(part.shape[dim] for part in parts)
+        return model.like(shares, shape)
+
+
+def _each(a: Shared, op: str, b: Shared) -> Shared:
+    shape = torch.broadcast_shapes(a.shape, b.shape)
+    return a.each(op, b, shape=shape)
+
+
+def _first(a: Shared, op: str, b: Any) -> Shared:
+    if isinstance(b, torch.Tensor):
+        shape = torch.broadcast_shapes(a.shape, b.shape)
+        if shape != a.shape:
+            a = a.moved("expand", shape)
+    return a.first(op, b)
+
+
+AdditiveSharingTensor.ring = SharedRing()  # type: ignore[attr-defined]

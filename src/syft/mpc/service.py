@@ -1,0 +1,145 @@
+"""What a worker knows as a holder of shares or as the crypto provider: its service ``mpc``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from syft.core.random import KEY_BYTES, Tape
+from syft.exceptions import ProtocolStepError
+from syft.mpc.material import Layout, Words, dealt, held
+from syft.mpc.spent import Spent
+
+
+class Party:
+    """A holder in a group.
+
+    Args:
+        index: its place among the holders, from 0.
+        count: how many holders there are.
+        tape: what it shares with the provider.
+    """
+
+    __slots__ = ("count", "first", "last", "spent", "tape")
+
+    def __init__(self, index: int, count: int, tape: Tape) -> None:
+        self.first, self.last, self.count = index == 0, index == count - 1, count
+        self.tape = tape
+        self.spent = Spent()
+
+    def material(self, number: int, layout: Layout, correction: Any) -> list[Words]:
+        """The segments of a strip, which is used up.
+
+        Args:
+            number: of the strip.
+            layout: of the strip.
+            correction: a tensor of uint8, for the last holder.
+
+        Raises:
+            ProtocolStepError: the strip was used before.
+        """
+        self.spent.add(number)
+        return held(self.tape, number, layout, correction.numpy() if self.last and layout.correlated else None)
+
+
+class Dealer:
+    """The provider of a group.
+
+    Args:
+        tapes: what it shares with each holder, in their order.
+    """
+
+    __slots__ = ("tapes",)
+
+    def __init__(self, tapes: Sequence[Tape]) -> None:
+        self.tapes = tapes
+
+    def deal(self, number: int, layout: Layout, choose: Any) -> Words:
+        """See `dealt`."""
+        return dealt(self.tapes, number, layout, choose)
+
+
+class MpcService:
+    """The groups that a worker takes part in. Workers have one each, as their service ``mpc``.
+
+    Args:
+        worker: whose.
+    """
+
+    remote_methods = frozenset({"lead", "join", "meet", "leave"})
+
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
+        self._keys: dict[str, X25519PrivateKey] = {}
+        self.parties: dict[str, Party] = {}
+        self.dealers: dict[str, Dealer] = {}
+
+    def lead(self, group: str) -> bytes:
+        """Become the provider of a group that is being made; the public key for its holders."""
+        return self._new_key(group)
+
+    def join(self, group: str, index: int, count: int, provider: bytes) -> bytes:
+        """Become a holder of a group; the public key for its provider.
+
+        Args:
+            group: its name.
+            index: this holder's place, from 0.
+            count: how many holders there are.
+            provider: the provider's public key.
+        """
+        public = self._new_key(group)
+        self.parties[group] = Party(index, count, _tape(self._keys.pop(group), provider, group, index))
+        return public
+
+    def meet(self, group: str, holders: Sequence[bytes]) -> None:
+        """Complete a group as its provider, with the public keys of its holders in their order."""
+        own = self._keys.pop(group)
+        self.dealers[group] = Dealer([_tape(own, key, group, index) for index, key in enumerate(holders)])
+
+    def leave(self, group: str) -> None:
+        """Forget a group and its keys."""
+        for known in (self._keys, self.parties, self.dealers):
+            known.pop(group, None)
+
+    def party(self, group: str) -> Party:
+        """This worker as a holder of a group.
+
+        Raises:
+            ProtocolStepError: it is none.
+        """
+        try:
+            return self.parties[group]
+        except KeyError:
+            raise ProtocolStepError(_unknown(self.worker, "holder")) from None
+
+    def dealer(self, group: str) -> Dealer:
+        """This worker as the provider of a group.
+
+        Raises:
+            ProtocolStepError: it is not.
+        """
+        try:
+            return self.dealers[group]
+        except KeyError:
+            raise ProtocolStepError(_unknown(self.worker, "provider")) from None
+
+    def _new_key(self, group: str) -> bytes:
+        key = self._keys[group] = X25519PrivateKey.generate()
+        return key.public_key().public_bytes_raw()
+
+
+def _tape(own: X25519PrivateKey, peer: bytes, group: str, index: int) -> Tape:
+    """RFC 7748 key agreement and RFC 5869 key derivation, bound to the group and the holder's place in it."""
+    secret = own.exchange(X25519PublicKey.from_public_bytes(peer))
+    return Tape(HKDF(SHA256(), KEY_BYTES, salt=group.encode(), info=b"syft.mpc %d" % index).derive(secret))
+
+
+def _unknown(worker: Any, role: str) -> str:
+    return (
+        f"worker {worker.id!r} is no {role} of this group any more: it was started anew or has forgotten its keys. "
+        "Share the values again."
+    )

@@ -1,0 +1,188 @@
+"""The verbs of sharing: ``share``, ``get``, ``copy``, ``refresh`` … for tensors and modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from syft.core.session import SESSION
+from syft.exceptions import CryptoProviderError, NotRemoteError, UsageError
+from syft.mpc.protocols import refreshed
+from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
+from syft.tensors.base import is_wrapper, link_of
+from syft.tensors.encoded import EncodedTensor, become, link_under, number_of
+from syft.tensors.fixed import FixedPrecisionTensor
+from syft.tensors.number import Number, settled
+from syft.tensors.precision import swapped
+
+PROTOCOLS = {"tree": "tree", "snn": "tree", "fss": "fss"}
+"""The names of the protocols that compare values; 0.2.4's is an alias."""
+
+
+def share(
+    self: torch.Tensor,
+    *owners: Any,
+    field: int | None = None,
+    crypto_provider: Any = None,
+    protocol: str = "tree",
+    width: int = 64,
+    requires_grad: bool = False,
+    no_wrap: bool = False,
+    dtype: Any = None,
+) -> Any:
+    """Share integers, or numbers in fixed precision, among workers. No worker but all together can tell what they are.
+
+    Args:
+        *owners: two to five workers or their ids: the holders.
+        field: accepted for 0.2.4 code; the ring is Z/2^64.
+        crypto_provider: the worker that makes correlated randomness for products and comparisons; no holder.
+        protocol: how values are compared: ``"tree"`` (or ``"snn"``) or ``"fss"``.
+        width: bits that comparisons look at: 64, or 32 for integers (numbers times the scale) in [-2^31, 2^31).
+        requires_grad: whether gradients are computed.
+        no_wrap: return the bare link.
+        dtype: accepted for 0.2 code; the ring is that of int64.
+
+    Returns:
+        ``(Wrapper)>[FixedPrecisionTensor>][AdditiveSharingTensor]…``
+
+    Raises:
+        UsageError: fewer than two holders, one of them twice, floating-point numbers, or an unknown protocol.
+        CryptoProviderError: the crypto provider is a holder.
+    """
+    holders, provider = _parties(owners, crypto_provider)
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"there is no protocol {protocol!r} for comparisons; there are {', '.join(PROTOCOLS)}")
+    if width not in WIDTHS:
+        raise UsageError(f"comparisons look at {' or '.join(map(str, WIDTHS))} bits, not at {width!r}")
+    number = _integers_of(self)
+    raw = number.raw.contiguous()
+    shared = AdditiveSharingTensor(
+        split(raw, holders), crypto_provider=provider, protocol=PROTOCOLS[protocol], width=width, shape=raw.shape
+    )
+    link: Any = shared if number.encoding is None else FixedPrecisionTensor.of(number.with_raw(shared))
+    return link if no_wrap else EncodedTensor(link, requires_grad or self.requires_grad)
+
+
+def share_(self: torch.Tensor, *owners: Any, **kwargs: Any) -> torch.Tensor:
+    """`share` that changes this very tensor and returns it."""
+    return swapped(self, share(self, *owners, **kwargs))
+
+
+def _parties(owners: tuple[Any, ...], crypto_provider: Any) -> tuple[list[Any], Any]:
+    holders = [SESSION.worker(owner) for owner in owners]
+    names = [holder.id for holder in holders]
+    if len(holders) < 2:
+        raise UsageError(
+            f"a value is shared among at least two workers, not {len(holders)}: x.share(alice, bob, "
+            "crypto_provider=james)"
+        )
+    if len(set(names)) < len(names):
+        raise UsageError(f"each holder gets one share; {', '.join(map(str, names))} names one of them twice")
+    provider = None if crypto_provider is None else SESSION.worker(crypto_provider)
+    if provider is not None and provider.id in names:
+        raise CryptoProviderError(
+            f"worker {provider.id!r} cannot be a holder and the crypto provider: with what it makes, it could open the "
+            "values. Pass a worker that holds no share as crypto_provider"
+        )
+    return holders, provider
+
+
+def _integers_of(tensor: torch.Tensor) -> Number:
+    if is_wrapper(tensor):
+        link = link_of(tensor)
+        if not isinstance(link, FixedPrecisionTensor):
+            raise UsageError(f"{link} cannot be shared; share plain integers or fixed-precision numbers")
+        number = settled(link.number)
+        if not isinstance(number.raw, torch.Tensor):
+            raise UsageError("these values are shared already; give them to other holders with .move(*holders)")
+        return number
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+        raise UsageError(
+            f"{tensor.type().removeprefix('torch.')} cannot be additively shared, Use fix_precision: "
+            "x.fix_precision().share(alice, bob, crypto_provider=james)"
+        )
+    return Number(tensor.detach().to(torch.int64), 1, None)
+
+
+def shared_under(tensor: Any) -> AdditiveSharingTensor:
+    """The shared integers under a tensor.
+
+    Raises:
+        NotRemoteError: its values are not shared.
+    """
+    if isinstance(tensor, EncodedTensor):
+        link = link_under(tensor)
+        found = link.child if isinstance(link, FixedPrecisionTensor) else link
+        if isinstance(found, AdditiveSharingTensor):
+            return found
+    raise NotRemoteError("these values are not shared; share them first with x.share(alice, bob, crypto_provider=james)")
+
+
+def get(self: EncodedTensor) -> torch.Tensor:
+    """Fetch shared values; the holders forget their shares.
+
+    Returns:
+        Integers, or numbers in fixed precision: decode these with ``.float_precision()``.
+    """
+    grad = self.grad if self.is_leaf else None
+    link = link_under(self)
+    values = shared_under(self).get()
+    out: torch.Tensor
+    if isinstance(link, FixedPrecisionTensor):
+        number = Number(values, link.encoding.scale, link.encoding)
+        out = EncodedTensor(FixedPrecisionTensor.of(number), requires_grad=self.requires_grad)
+        if grad is not None:
+            out.grad = get(grad) if is_shared(grad) else grad
+    else:
+        out = values
+    return out
+
+
+def get_(self: EncodedTensor) -> torch.Tensor:
+    """`get` that changes this very tensor and returns it."""
+    return swapped(self, get(self))
+
+
+def is_shared(tensor: Any) -> bool:
+    """Whether the values of an encoded tensor are shared."""
+    link = link_under(tensor)
+    return isinstance(link.number.raw if isinstance(link, FixedPrecisionTensor) else link, AdditiveSharingTensor)
+
+
+def refresh(self: EncodedTensor) -> EncodedTensor:
+    """Give the holders fresh shares of the same values; returns this tensor."""
+    number = number_of(self)
+    if not isinstance(number.raw, AdditiveSharingTensor):
+        raise UsageError("Refresh should only be called on AdditiveSharedTensors")
+    with torch.no_grad():
+        become(self, number.with_raw(refreshed(settled(number).raw), number.unit))
+    return self
+
+
+def virtual_get(self: EncodedTensor) -> torch.Tensor:
+    """The integers, without moving the shares. Only where all holders are virtual workers."""
+    return shared_under(self).virtual_get()
+
+
+def reconstruct(self: EncodedTensor) -> Any:
+    """Give every holder the integers in clear; the client does not keep them.
+
+    Returns:
+        A wrapped multi-pointer.
+    """
+    return shared_under(self).reconstruct().wrap()
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "get": get,
+    "get_": get_,
+    "refresh": refresh,
+    "virtual_get": virtual_get,
+    "reconstruct": reconstruct,
+}
+"""What encoded tensors can do besides torch's methods."""
+
+for _name, _method in METHODS.items():
+    setattr(EncodedTensor, _name, _method)

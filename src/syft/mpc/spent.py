@@ -1,0 +1,47 @@
+"""Which strips of a tape were used: none is used twice, as a mask that hides two values hides neither."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from syft.exceptions import ProtocolStepError
+
+
+class Spent:
+    """A set of numbers that are nearly all used in order, kept as ranges.
+
+    >>> spent = Spent()
+    >>> spent.add(0); spent.add(2); spent.add(1)
+    >>> spent.ranges
+    [[0, 3]]
+    """
+
+    __slots__ = ("ranges",)
+
+    def __init__(self) -> None:
+        self.ranges: list[list[int]] = []
+
+    def add(self, number: int) -> None:
+        """Use a number up.
+
+        Raises:
+            ProtocolStepError: it was used before.
+        """
+        ranges = self.ranges
+        if ranges and number == ranges[-1][1]:
+            ranges[-1][1] += 1
+            return
+        at = bisect_right(ranges, number, key=lambda r: r[0])
+        before = ranges[at - 1] if at else None
+        if before is not None and number < before[1]:
+            raise ProtocolStepError(
+                f"strip {number} of a tape was to be used twice, which would show the difference of two secrets; "
+                "every product and comparison takes randomness of its own"
+            )
+        joins = at < len(ranges) and ranges[at][0] == number + 1
+        if before is not None and before[1] == number:
+            before[1] = ranges.pop(at)[1] if joins else number + 1
+        elif joins:
+            ranges[at][0] = number
+        else:
+            ranges.insert(at, [number, number + 1])

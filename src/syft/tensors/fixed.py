@@ -1,0 +1,119 @@
+"""`FixedPrecisionTensor`: numbers written as integers with a fixed number of fractional digits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from syft.tensors.base import SyftTensor
+from syft.tensors.chain import ChainTensor
+from syft.tensors.encoding import FIELD, Encoding
+from syft.tensors.number import Number, settled
+
+
+class FixedPrecisionTensor(ChainTensor):
+    """Numbers in fixed precision, over integers that are here, at a worker or shared.
+
+    Args:
+        owner: the worker this belongs to.
+        id: its own id.
+        field: see `Encoding`.
+        base: see `Encoding`.
+        precision_fractional: see `Encoding`.
+        kappa: see `Encoding`.
+        dtype: see `Encoding`.
+        tags: words to find it by.
+        description: a text about it.
+    """
+
+    precedence = 22
+
+    def __init__(
+        self,
+        owner: Any = None,
+        id: Any = None,
+        field: int = FIELD,
+        base: int = 10,
+        precision_fractional: int = 3,
+        kappa: int = 1,
+        dtype: str = "long",
+        tags: Any = None,
+        description: str | None = None,
+    ) -> None:
+        super().__init__(owner, id, tags, description)
+        self.encoding = Encoding(base, precision_fractional, field, kappa, dtype)
+        self._number: Number | None = None
+
+    @classmethod
+    def of(cls, number: Number) -> FixedPrecisionTensor:
+        """The tensor that shows a number."""
+        out = cls.__new__(cls)
+        SyftTensor.__init__(out)
+        assert number.encoding is not None
+        out.encoding, out._number = number.encoding, number
+        return out
+
+    @property
+    def number(self) -> Number:
+        """What this tensor stands for, not rescaled yet."""
+        if self._number is None:
+            raise ValueError("this fixed-precision tensor has nothing under it")
+        return self._number
+
+    @property
+    def child(self) -> Any:
+        """The integers, with the scale of the encoding."""
+        if self._number is None:
+            return None
+        if self._number.scale != self.encoding.scale:
+            self._number = settled(self._number)
+        return self._number.raw
+
+    @child.setter
+    def child(self, value: Any) -> None:
+        self._number = None if value is None else Number(value, self.encoding.scale, self.encoding)
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of the values."""
+        return self.number.shape
+
+    @property
+    def field(self) -> int:
+        """See `Encoding`."""
+        return self.encoding.field
+
+    @property
+    def base(self) -> int:
+        """See `Encoding`."""
+        return self.encoding.base
+
+    @property
+    def precision_fractional(self) -> int:
+        """See `Encoding`."""
+        return self.encoding.precision_fractional
+
+    @property
+    def kappa(self) -> int:
+        """See `Encoding`."""
+        return self.encoding.kappa
+
+    def settings(self) -> dict[str, Any]:
+        """The encoding."""
+        e = self.encoding
+        return {
+            "field": e.field, "base": e.base, "precision_fractional": e.precision_fractional, "kappa": e.kappa,
+            "dtype": e.dtype,
+        }  # fmt: skip
+
+    get_class_attributes = settings
+
+    def decoded(self) -> torch.Tensor:
+        """The numbers as float32, if the integers are here."""
+        return self.encoding.decode(self.child)
+
+    def __repr__(self) -> str:
+        child = self.child
+        shown = child % self.field if isinstance(child, torch.Tensor) else child
+        return f"{type(self).__name__}>{shown}"

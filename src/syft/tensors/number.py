@@ -1,0 +1,188 @@
+"""`Number`: integers together with what 1 is written as. Products are rescaled as late as possible.
+
+A product of two numbers with 16 fractional digits has 32. Dividing costs a round of messages when the integers are
+shared, so it is put off: sums of products, means and the next activation work on what is there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from syft.exceptions import UsageError
+from syft.tensors.bilinear import Spec
+from syft.tensors.encoding import Encoding
+from syft.tensors.ring import Integers, ring_of
+
+_SPARE = 64
+"""How many times the square of an encoding's scale products may be scaled with."""
+_LARGEST_DIVISOR = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """``raw / scale``.
+
+    Attributes:
+        raw: integers modulo 2^64, here or shared.
+        scale: what 1 is written as.
+        encoding: that of the tensor it came from; None for integers.
+    """
+
+    raw: Integers
+    scale: int
+    encoding: Encoding | None
+
+    @property
+    def unit(self) -> int:
+        """What 1 is written as in a tensor."""
+        return 1 if self.encoding is None else self.encoding.scale
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of the values."""
+        return torch.Size(self.raw.shape)
+
+    def with_raw(self, raw: Integers, scale: int | None = None) -> Number:
+        """Other integers of the same kind."""
+        return Number(raw, self.scale if scale is None else scale, self.encoding)
+
+    def moved(self, name: str, *args: Any) -> Number:
+        """One of `syft.tensors.moves`."""
+        return self.with_raw(ring_of(self.raw).move(name, self.raw, *args))
+
+
+def settled(number: Number) -> Number:
+    """The same number, with the scale of its encoding."""
+    unit, raw, scale = number.unit, number.raw, number.scale
+    if scale == unit:
+        return number
+    ring = ring_of(raw)
+    if scale < unit and unit % scale == 0:
+        return number.with_raw(ring.scale(raw, unit // scale), unit)
+    if scale % unit:
+        raw, scale = ring.scale(raw, unit), scale * unit
+    return number.with_raw(ring.divide(raw, scale // unit), unit)
+
+
+def constant(value: Any, like: Number) -> Number:
+    """A public operand.
+
+    Args:
+        value: a Python number or a local tensor.
+        like: what it is computed with.
+
+    Raises:
+        EncodingError: it cannot be encoded.
+        UsageError: a fraction, where ``like`` is an integer.
+    """
+    tensor = torch.as_tensor(value, dtype=torch.float64) if isinstance(value, float) else torch.as_tensor(value)
+    if not tensor.dtype.is_floating_point:
+        return Number(tensor.to(torch.int64), 1, like.encoding)
+    if like.encoding is None:
+        if bool((tensor == tensor.trunc()).all()):
+            return Number(tensor.to(torch.int64), 1, None)
+        raise UsageError("integers are computed with integers; use fix_precision() for numbers with fractional digits")
+    if tensor.dim() == 0:
+        return _scalar(float(tensor), like.encoding)
+    return Number(like.encoding.encode(tensor), like.encoding.scale, like.encoding)
+
+
+def _scalar(value: float, encoding: Encoding) -> Number:
+    if math.isfinite(value) and value == int(value) and abs(value) < 2**52:
+        return Number(torch.tensor(int(value)), 1, encoding)
+    inverse = 1 / value if math.isfinite(value) else 0.0
+    if 1 <= abs(inverse) <= _LARGEST_DIVISOR and abs(inverse - round(inverse)) < 1e-9 * abs(inverse):
+        # 0.1 is a tenth of 1, and not 6553 / 65536.
+        return Number(torch.tensor(1 if inverse > 0 else -1), abs(round(inverse)), encoding)
+    return Number(encoding.encode(torch.tensor(value, dtype=torch.float64)), encoding.scale, encoding)
+
+
+def add(a: Number, b: Number) -> Number:
+    """The sum, broadcast."""
+    a, b = _common_scale(a, b)
+    return a.with_raw(ring_of(a.raw, b.raw).add(a.raw, b.raw))
+
+
+def sub(a: Number, b: Number) -> Number:
+    """The difference, broadcast."""
+    a, b = _common_scale(a, b)
+    return a.with_raw(ring_of(a.raw, b.raw).sub(a.raw, b.raw))
+
+
+def neg(a: Number) -> Number:
+    """The negative."""
+    return a.with_raw(ring_of(a.raw).neg(a.raw))
+
+
+def multiply(a: Number, b: Number, kind: str = "mul", spec: Spec = ()) -> Number:
+    """A product; the scales multiply, and what is too much is divided away first."""
+    limit = a.unit * a.unit * _SPARE
+    if a.scale * b.scale > limit:
+        a, b = (settled(a), b) if a.scale >= b.scale else (a, settled(b))
+    if a.scale * b.scale > limit:
+        a, b = settled(a), settled(b)
+    scalar = _factor(b) if kind == "mul" else None
+    if scalar is not None:
+        return a.with_raw(ring_of(a.raw).scale(a.raw, scalar) if scalar != 1 else a.raw, a.scale * b.scale)
+    return a.with_raw(ring_of(a.raw, b.raw).product(kind, spec, a.raw, b.raw), a.scale * b.scale)
+
+
+def square(a: Number) -> Number:
+    """The product with itself."""
+    return multiply(a, a)
+
+
+def _factor(b: Number) -> int | None:
+    if isinstance(b.raw, torch.Tensor) and b.raw.dim() == 0:
+        return int(b.raw)
+    return None
+
+
+def _common_scale(a: Number, b: Number) -> tuple[Number, Number]:
+    if a.scale == b.scale:
+        return a, b
+    if _factor(b) is not None:
+        return a, b.with_raw(torch.tensor(_rescaled(b, a.scale)), a.scale)
+    if _factor(a) is not None:
+        return a.with_raw(torch.tensor(_rescaled(a, b.scale)), b.scale), b
+    small, big = (a, b) if a.scale < b.scale else (b, a)
+    if big.scale % small.scale == 0 and big.scale <= big.unit * big.unit * _SPARE:
+        ratio = big.scale // small.scale
+        small = small.with_raw(ring_of(small.raw).scale(small.raw, ratio), big.scale)
+    else:
+        small, big = settled(small), settled(big)
+    return (small, big) if a.scale < b.scale else (big, small)
+
+
+def _rescaled(b: Number, scale: int) -> int:
+    value = int(b.raw) * scale
+    return value // b.scale if value >= 0 else -(-value // b.scale)
+
+
+def negative(a: Number) -> Number:
+    """1 where the number is below zero."""
+    return a.with_raw(ring_of(a.raw).negative(a.raw), 1)
+
+
+def zero(a: Number) -> Number:
+    """1 where the number is zero."""
+    return a.with_raw(ring_of(a.raw).zero(a.raw), 1)
+
+
+def complement(bits: Number) -> Number:
+    """1 - bits, for bits with scale 1."""
+    return bits.with_raw(ring_of(bits.raw).complement(bits.raw))
+
+
+def less(a: Number, b: Number) -> Number:
+    """1 where a < b, as the tensors show them."""
+    return negative(sub(settled(a), settled(b)))
+
+
+def equal(a: Number, b: Number) -> Number:
+    """1 where a == b, as the tensors show them."""
+    return zero(sub(settled(a), settled(b)))
