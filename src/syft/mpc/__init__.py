@@ -1,0 +1,1 @@
+"""Secure multi-party computation: what holders of shares and a dealer compute."""
