@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from syft.core.random import SYSTEM_RANDOM, Tape
 from syft.exceptions import UsageError
@@ -145,6 +146,41 @@ def test_control_one_wrong_bit_of_a_correction_word_is_a_wrong_answer() -> None:
         answers = [COMPARISON.opened((roots[0], roots[1]), broken, x, bits) for broken in flipped(words)]
         assert len(answers) == 256
         assert all((answer != (x < U64(secret))).any() for answer in answers)
+
+
+def share_by_definition(party: int, root: Array, levels: Array, leaf: Array, x: int, bits: int) -> tuple[int, int]:
+    """A holder's sum of value bits and its bit of the leaf, for one key, in integers of 128 bits."""
+    encryptor = Cipher(algorithms.AES(bytes(range(16))), modes.ECB()).encryptor()
+
+    def block(words: Array) -> int:
+        return int(words[0]) | int(words[1]) << 64
+
+    def one_way(seed: int) -> int:
+        return int.from_bytes(encryptor.update(seed.to_bytes(16, "little")), "little") ^ seed
+
+    no_seed = 0b1111 << 60
+    seed, control, value = block(root) & ~no_seed, party, 0
+    for level, word in enumerate(levels):
+        right = x >> (bits - 1 - level) & 1
+        child = one_way(seed ^ right) ^ control * block(word)
+        control, value = child >> (63 - right) & 1, value ^ child >> (61 - right) & 1
+        seed = child & ~no_seed
+    return value, (one_way(seed) ^ control * block(leaf)) >> (x & 127) & 1
+
+
+@pytest.mark.parametrize("party", [0, 1])
+@pytest.mark.parametrize("bits", [7, 8, 40, 63])
+def test_a_holders_share_is_that_of_the_definition(party: int, bits: int) -> None:
+    alpha, x, roots = uniform(30, bits), uniform(30, bits), fresh_roots(30)
+    x[:10] = alpha[:10]
+    for scheme in (COMPARISON, EQUALITY):
+        words = scheme.keys(alpha, bits, roots)
+        shares = scheme.evaluate(party, roots[party], words, x, bits)
+        for key, share in enumerate(shares.tolist()):
+            value, leaf = share_by_definition(
+                party, roots[party][key], words.levels[:, key], words.leaf[key], int(x[key]), bits
+            )
+            assert share == (value ^ leaf if scheme is COMPARISON else leaf)
 
 
 # --- what one holder sees ---

@@ -206,7 +206,7 @@ def _correct_bits(word: Words, difference: Words, bit: Words, places: Words) -> 
 def _below(alpha: Words) -> Words:
     """The leaf block of ``x < alpha``: of its 128 bits those below the last seven bits of alpha are set."""
     low, high = _at(alpha).T
-    return np.stack([np.where(high, _ONES, low - (high == 0)), high - (high != 0)], axis=1)
+    return np.stack([np.where(high, _ONES, low - _U64(1)), high - (high != 0)], axis=1)
 
 
 def _at(alpha: Words) -> Words:
