@@ -10,8 +10,8 @@ How it works: a binary tree stands over all values, and each holder walks from i
 holder has a seed and a control bit. On the way to `alpha` the seeds of the two are independent and their control bits
 differ; everywhere else both are equal, so that all that follows cancels. A correction word for each level keeps it so:
 a holder applies it where its control bit is 1. The child that leaves the path to the left also gets a value bit that
-differs, which makes the answer 1. The last seven levels are one block of 128 bits, a bit for each leaf (CCS 2016,
-section 3.2.3).
+differs, which makes the answer 1. The last seven levels are one block of 128 bits, a bit for each leaf: the early
+termination of the CCS paper.
 
 A block is two uint64. The top four bits of the first one are no part of a seed: a child on the left takes its control
 and value bit from bits 63 and 61, a child on the right from 62 and 60, and the corrections have the same places.
