@@ -19,6 +19,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"serde"}),
     frozenset({"tensors"}),
     frozenset({"transports"}),
+    frozenset({"mpc"}),
     frozenset({"workers"}),
     frozenset({"plans"}),
     frozenset({"federated"}),
