@@ -136,7 +136,17 @@ WORKER_METHODS: dict[str, Any] = {
 }
 """What rooms above the workers add to every worker."""
 
-_RULES = (object_kinds, pointer_rules, wire, rules_arithmetic, rules_networks, rules_structure, kernels, dealing, ring)  # importing them registers what they define
+_RULES = (
+    object_kinds,
+    pointer_rules,
+    wire,
+    rules_arithmetic,
+    rules_networks,
+    rules_structure,
+    kernels,
+    dealing,
+    ring,
+)  # importing them registers what they define
 
 
 class TorchHook:

@@ -6,6 +6,7 @@ seed of torch, numpy or `random` has any influence on it.
 
 from __future__ import annotations
 
+import builtins
 import os
 import threading
 from typing import Any
@@ -84,7 +85,7 @@ class SystemRandom:
         stream.left -= nbytes
         return _keystream(stream.encryptor, nbytes)
 
-    def key(self) -> bytes:
+    def key(self) -> builtins.bytes:
         """A key for a `Tape`."""
         return os.urandom(KEY_BYTES)
 

@@ -1,11 +1,11 @@
 """Comparison of a masked value with its mask, bit by bit, in a tree (the default protocol).
 
 A secret x is masked as ``y = x + r`` where y is public and the bits of r are shared by exclusive or. The sign of x is
-``y's top bit ^ r's top bit ^ [y's low bits < r's low bits]``, and the last is what a tree of generate and propagate bits
-computes (Brent and Kung 1982; in multi-party computation: Catrina and de Hoogh, "Improved primitives for secure multiparty
-integer computation", SCN 2010, section 3). Because y is public, the leaves and, with the products of neighbouring bits of
-r from the provider, the first level cost no round; of 64 bits, 32 pairs are left, five rounds. ``x == 0`` is ``y == r``,
-for which the propagate bits alone do.
+``y's top bit ^ r's top bit ^ [y's low bits < r's low bits]``, and the last is what a tree of generate and propagate
+bits computes (Brent and Kung 1982; in multi-party computation: Catrina and de Hoogh, "Improved primitives for secure
+multiparty integer computation", SCN 2010, section 3). Because y is public, the leaves and, with the products of
+neighbouring bits of r from the provider, the first level cost no round; of 64 bits, 32 pairs are left, five rounds.
+``x == 0`` is ``y == r``, for which the propagate bits alone do.
 
 Bits are kept in words as small as they fit. Where pairs of bits take less than a byte, several elements share one.
 """
@@ -150,7 +150,7 @@ class CarryTree:
         up, low = (q >> shift).astype(half), q.astype(half)
         # generate = y & q, propagate = y ^ q of each bit, y being the complement; then both of each pair.
         mixed = (y_up & low) ^ neighbours
-        self.generate = (y_up & up) ^ (y_low & mixed) if kind == ORDER else None
+        self.generate = (y_up & up) ^ (y_low & mixed)  # not used for equality
         self.propagate = mixed ^ (y_low & up)
         if first:
             self.propagate ^= y_up & y_low
@@ -197,7 +197,6 @@ class CarryTree:
         blind = self.blind[:count].view(np.int64)
         out = blind * (1 - 2 * result.astype(np.int64))
         return out + result if self.first else out
-
 
     def _halves(self, words: Words) -> tuple[Words, Words]:
         """The upper and the lower half of each word, in words of half the size, or of two elements in one byte."""

@@ -10,11 +10,11 @@ import torch
 from syft.core.messages import Shown
 from syft.core.ops import kernel
 from syft.core.random import SYSTEM_RANDOM
-from syft.tensors.bilinear import product
 from syft.mpc.carry_tree import U64, as_words, choose, layout_of, padded
 from syft.mpc.kernels import as_tensor
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
+from syft.tensors.bilinear import product
 from syft.tensors.moves import move
 
 TOP = U64(1 << 63)
@@ -23,12 +23,9 @@ TOP = U64(1 << 63)
 @kernel("mpc.deal_mask")
 def deal_mask(service: MpcService, group: str, number: int, shape: torch.Size) -> Shown:
     """Keep the mask that the holders' strips of this number add up to."""
-    total = None
-    layout = ring_elements(torch.Size(shape).numel(), 1, correlated=False)
-    for tape in service.dealer(group).tapes:
-        words = tape.strip(number, layout.nbytes).view(U64)
-        total = words if total is None else total + words
-    assert total is not None
+    nbytes = 8 * torch.Size(shape).numel()
+    first, *others = [tape.strip(number, nbytes).view(U64) for tape in service.dealer(group).tapes]
+    total = sum(others, first)
     return Shown((), kept=(as_tensor(total, shape),))
 
 
@@ -77,16 +74,16 @@ def deal_truncate(service: MpcService, group: str, number: int, masks: tuple[tor
 
 
 @kernel("mpc.deal_compare")
-def deal_compare(service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], kind: str, width: int) -> Shown:
+def deal_compare(
+    service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], kind: str, width: int
+) -> Shown:
     """Share what a comparison needs of a mask; the blinding bits are kept as the masks of its result."""
     (mask,) = masks
     count = padded(mask.numel())
     blind = SYSTEM_RANDOM.bytes(count) & np.uint8(1)
     words = as_words(mask, width)
     layout = layout_of(count, width, kind)
-    correction = service.dealer(group).deal(
-        number, layout, lambda factors: choose(words, blind, width, kind, factors)
-    )
+    correction = service.dealer(group).deal(number, layout, lambda factors: choose(words, blind, width, kind, factors))
     kept = torch.from_numpy(blind[: mask.numel()].astype(np.int64)).reshape(mask.shape)
     return Shown((torch.from_numpy(correction),), kept=(kept,))
 

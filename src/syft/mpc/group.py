@@ -1,7 +1,7 @@
 """`Group`: the holders of shares and their crypto provider, as the client that drives them sees them.
 
-All messages pass through the client: holders need not reach each other. What passes are masked values, which say nothing
-to anybody, and corrections, which only the last holder can read.
+All messages pass through the client: holders need not reach each other. What passes are masked values, which say
+nothing to anybody, and corrections, which only the last holder can read.
 """
 
 from __future__ import annotations
@@ -98,25 +98,38 @@ class Group:
 
     # --- the provider -------------------------------------------------------------------------------
 
-    def deal(self, op: str, *args: Any, keep: bool = False) -> tuple[Answer, ObjectPointer | None]:
+    def deal(self, op: str, *args: Any) -> Answer:
         """Have the provider make material.
 
         Args:
             op: the name of its kernel.
             *args: operands after the group.
-            keep: whether it keeps masks.
+
+        Returns:
+            What waits for the correction for the last holder.
+        """
+        return self._deal(op, args, new_id())
+
+    def deal_masks(self, op: str, *args: Any) -> tuple[Answer, ObjectPointer]:
+        """Have the provider make material and keep masks.
+
+        Args:
+            op: the name of its kernel.
+            *args: operands after the group.
 
         Returns:
             What waits for the correction for the last holder, and a pointer to the masks.
         """
         result = new_id()
+        return self._deal(op, args, result), ObjectPointer(self.provider, result)
+
+    def _deal(self, op: str, args: tuple[Any, ...], result: Any) -> Answer:
         profile = ACTIVE.get()
+        command = Command(op, (self.name, *args), None, result, False)
         if profile is None:
-            answer = self.provider.begin(Command(op, (self.name, *args), None, result, False))
-        else:
-            with profile.dealing():
-                answer = self.provider.begin(Command(op, (self.name, *args), None, result, False))
-        return answer, ObjectPointer(self.provider, result) if keep else None
+            return self.provider.begin(command)
+        with profile.dealing():
+            return self.provider.begin(command)
 
 
 def shown_by(answer: Answer) -> torch.Tensor:

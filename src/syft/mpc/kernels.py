@@ -1,7 +1,7 @@
 """What a holder does at each step, one kernel a step: pure functions of its shares, its strips and what was opened.
 
-A share of a value is a tensor of int64; the shares of all holders add up to it in Z/2^64. Public values are added by the
-first holder only.
+A share of a value is a tensor of int64; the shares of all holders add up to it in Z/2^64. Public values are added by
+the first holder only.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import torch
 
 from syft.core.messages import Shown
 from syft.core.ops import kernel
-from syft.tensors.bilinear import product
 from syft.mpc.carry_tree import U64, CarryTree, layout_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
+from syft.tensors.bilinear import product
 from syft.tensors.moves import move
 
 Coefficients = tuple[torch.Tensor | None, ...]
@@ -48,8 +48,8 @@ def multiply(
     """A share of the product of two values that are known up to masks.
 
     With ``x = P + sum(C M)`` and ``y = Q + sum(D N)`` for public P, Q, C, D and shared masks M, N, whose products the
-    provider has shared, ``x y = P y + (x - P) Q + sum(C D M N)`` (Beaver, CRYPTO 1991; with masked wires as in Ben-Efraim,
-    Nielsen and Omri, "Turbospeedz", ACNS 2019).
+    provider has shared, ``x y = P y + (x - P) Q + sum(C D M N)`` (Beaver, CRYPTO 1991; with masked wires as in
+    Ben-Efraim, Nielsen and Omri, "Turbospeedz", ACNS 2019).
 
     Args:
         service: of this worker.
@@ -146,7 +146,9 @@ def compare(
     """
     party = service.party(group)
     words = public.numpy().view(U64 if width == 64 else np.uint32)
-    tree = CarryTree(party.first, words, party.material(number, layout_of(words.size, width, kind), correction), width, kind)
+    tree = CarryTree(
+        party.first, words, party.material(number, layout_of(words.size, width, kind), correction), width, kind
+    )
     return Shown((torch.from_numpy(tree.masked()),), kept=tree)
 
 

@@ -24,12 +24,12 @@ class Segment(NamedTuple):
 
     Attributes:
         dtype: an unsigned numpy dtype.
-        count: how many words.
+        words: how many.
         additive: shares of the words add up in the ring of the dtype; otherwise they are combined by exclusive or.
     """
 
     dtype: Any
-    count: int
+    words: int
     additive: bool = False
 
 

@@ -26,7 +26,9 @@ def module_share(self: nn.Module, *owners: Any, requires_grad: bool | None = Non
     """
 
     def change(tensor: torch.Tensor) -> torch.Tensor:
-        wanted = tensor.requires_grad if requires_grad is None or not isinstance(tensor, nn.Parameter) else requires_grad
+        wanted = (
+            tensor.requires_grad if requires_grad is None or not isinstance(tensor, nn.Parameter) else requires_grad
+        )
         out: torch.Tensor = share(tensor.detach(), *owners, requires_grad=wanted, **kwargs)
         return nn.Parameter(out, wanted) if isinstance(tensor, nn.Parameter) else out
 
@@ -46,7 +48,7 @@ def module_get(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
     tensors = [*self.parameters(), *self.buffers()]
     if not any(isinstance(tensor, EncodedTensor) for tensor in tensors):
         return modules.get(self, *args, **kwargs)
-    return change_all(self, lambda tensor: get(tensor) if is_shared(tensor) else tensor)  # type: ignore[arg-type]
+    return change_all(self, lambda tensor: get(tensor) if is_shared(tensor) else tensor)
 
 
 def module_encrypt(

@@ -1,8 +1,9 @@
 """The protocols, as the client drives them: products, quotients, comparisons with zero.
 
 Sources: products with masked wires, see `syft.mpc.kernels.multiply`; quotients without gross errors, Escudero, Ghosh,
-Keller, Rachuri and Scholl, "Improved Primitives for MPC over Mixed Arithmetic-Binary Circuits" (CRYPTO 2020, section 5) and
-Dalskov, Escudero and Keller, "Fantastic Four" (USENIX Security 2021, section 5); comparisons, see `syft.mpc.carry_tree`.
+Keller, Rachuri and Scholl, "Improved Primitives for MPC over Mixed Arithmetic-Binary Circuits" (CRYPTO 2020, section 5)
+and Dalskov, Escudero and Keller, "Fantastic Four" (USENIX Security 2021, section 5); comparisons, see
+`syft.mpc.carry_tree`.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import torch
 
 from syft.core.ids import new_id
 from syft.core.messages import Ref
-from syft.tensors.bilinear import Spec, product_shape
 from syft.mpc.carry_tree import EQUAL, ORDER, U64, arranged, as_words, low_bits, unpacked
 from syft.mpc.dealing import TOP, divided
 from syft.mpc.group import Answer, Group, shown_by
 from syft.mpc.public import Public
 from syft.mpc.shared import AdditiveSharingTensor, kernel_at, open_all
 from syft.mpc.wire import Wire
+from syft.tensors.bilinear import Spec, product_shape
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 
@@ -41,7 +42,7 @@ def multiply(kind: str, spec: Spec, x: AdditiveSharingTensor, y: AdditiveSharing
     group = x.group if x.provider is not None else y.group
     left, right = _operands(kind, x, y, group)
     number = group.number()
-    answer, _ = group.deal("mpc.deal_product", number, kind, spec, left.masks.ref, right.masks.ref)
+    answer = group.deal("mpc.deal_product", number, kind, spec, left.masks.ref, right.masks.ref)
     corrections = _for_last(group, answer)
     op = "mpc.product"
     operands = [
@@ -54,16 +55,14 @@ def multiply(kind: str, spec: Spec, x: AdditiveSharingTensor, y: AdditiveSharing
 
 def _operands(kind: str, x: AdditiveSharingTensor, y: AdditiveSharingTensor, group: Group) -> list[Wire]:
     tensors = [x] if x is y else [x, y]
-    wires = {id(t): t.known_wire(group) for t in tensors}
-    fresh = [t for t in tensors if wires[id(t)] is None and t._origin is None]
-    if fresh:
-        for tensor, wire in zip(fresh, open_all(fresh, group), strict=True):
-            wires[id(tensor)] = wire
+    known = [t.known_wire(group) for t in tensors]
+    # Whatever has to be opened is opened in one round.
+    open_all([t for t, wire in zip(tensors, known, strict=True) if wire is None and t._origin is None], group)
     for tensor in tensors:
-        wire = wires[id(tensor)]
+        wire = tensor.known_wire(group)
         if wire is None or not (wire.is_plain or kind == _ELEMENTWISE):
-            wires[id(tensor)] = tensor.plain_wire(group)
-    return [wires[id(t)] for t in (x, y)]  # type: ignore[misc]
+            tensor.plain_wire(group)
+    return [t.plain_wire(group) if t.wire is None else t.wire for t in (x, y)]
 
 
 def linear(kind: str, spec: Spec, x: Any, y: Any) -> AdditiveSharingTensor:
@@ -92,8 +91,7 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
     group = x.group
     wire = x.plain_wire(group)
     number = group.number()
-    answer, masks = group.deal("mpc.deal_truncate", number, wire.masks.ref, divisor, keep=True)
-    assert masks is not None
+    answer, masks = group.deal_masks("mpc.deal_truncate", number, wire.masks.ref, divisor)
     offset = _HALF_RANGE // divisor  # a multiple of the divisor makes the value positive
     opened = wire.public.tensor.reshape(-1).numpy().view(U64) + U64(offset * divisor)
     top = (opened >> U64(63)).view(np.int64)
@@ -123,7 +121,9 @@ def complement(bits: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """1 - bits, which keeps the masked form of a comparison's result."""
     out = bits.each("torch.neg").first("torch.add", 1)
     if (wire := bits.wire) is not None:
-        coefficients = [Public(torch.ones_like(wire.public.tensor)) if c is None else Public(-c.tensor) for c in wire.coefficients]
+        coefficients = [
+            Public(torch.ones_like(wire.public.tensor)) if c is None else Public(-c.tensor) for c in wire.coefficients
+        ]
         out.wire = Wire(wire.group, Public(1 - wire.public.tensor), tuple(coefficients), wire.masks)
     return out
 
@@ -132,7 +132,7 @@ def refreshed(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """The same values in fresh shares."""
     group = x.group
     number = group.number()
-    answer, _ = group.deal("mpc.deal_zeros", number, x.shape)
+    answer = group.deal("mpc.deal_zeros", number, x.shape)
     operands = [(group.name, number, x.shape, c) for c in _for_last(group, answer)]
     return x.each("torch.add", _like(x, group, group.post("mpc.zeros", operands), x.shape))
 
@@ -141,10 +141,11 @@ def _compared(x: AdditiveSharingTensor, kind: str) -> AdditiveSharingTensor:
     group, width, shape = x.group, x.width, x.shape
     wire = x.plain_wire(group)
     number = group.number()
-    answer, masks = group.deal("mpc.deal_compare", number, wire.masks.ref, kind, width, keep=True)
-    assert masks is not None
+    answer, masks = group.deal_masks("mpc.deal_compare", number, wire.masks.ref, kind, width)
     masked = as_words(wire.public.tensor.contiguous(), width)
-    leaves = torch.from_numpy(arranged(~low_bits(masked, width, kind), width).view(np.int64 if width == 64 else np.int32))
+    leaves = torch.from_numpy(
+        arranged(~low_bits(masked, width, kind), width).view(np.int64 if width == 64 else np.int32)
+    )
     trees = [new_id() for _ in group.holders]
     operands = [(group.name, number, kind, width, leaves, c) for c in _for_last(group, answer)]
     answers = group.ask("mpc.compare", operands, trees)

@@ -74,7 +74,8 @@ class SharedRing:
         shares = {}
         for index, (place, pointer) in enumerate(model.shares.items()):
             pieces = [
-                part.share_at(place, model, "cat") if isinstance(part, Shared) else part * (index == 0) for part in parts
+                part.share_at(place, model, "cat") if isinstance(part, Shared) else part * (index == 0)
+                for part in parts
             ]
             result = new_id()
             pointer.location.post(Command("torch.cat", (pieces, dim), None, result, False))

@@ -1,4 +1,4 @@
-"""`AdditiveSharingTensor`: integers modulo 2^64 of which each holder has a share; all shares together add up to them."""
+"""`AdditiveSharingTensor`: integers modulo 2^64 of which each holder has a share; all shares add up to them."""
 
 from __future__ import annotations
 
@@ -158,7 +158,9 @@ class AdditiveSharingTensor(SyftTensor):
 
     def virtual_get(self) -> torch.Tensor:
         """The values, without moving the shares. Only where all holders are virtual workers."""
-        return sum([p.location._store.get(p.id_at_location) for p in list(self.shares.values())[1:]], self._first_stored())
+        return sum(
+            [p.location._store.get(p.id_at_location) for p in list(self.shares.values())[1:]], self._first_stored()
+        )
 
     def _first_stored(self) -> torch.Tensor:
         pointer = next(iter(self.shares.values()))
@@ -269,8 +271,7 @@ class AdditiveSharingTensor(SyftTensor):
         return opened
 
     def _derive(self, wire: Wire, name: str, args: tuple[Any, ...]) -> Wire:
-        _, masks = wire.group.deal("mpc.deal_arranged", wire.masks.ref, name, args, keep=True)
-        assert masks is not None
+        _, masks = wire.group.deal_masks("mpc.deal_arranged", wire.masks.ref, name, args)
         coefficients = tuple([None if c is None else c.moved(name, args) for c in wire.coefficients])
         self.wire = Wire(wire.group, wire.public.moved(name, args), coefficients, masks)
         self._origin = None
@@ -282,8 +283,8 @@ class AdditiveSharingTensor(SyftTensor):
     def default(cls, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Refuse: an op of which nothing is known would be run share by share, and give anything."""
         raise UnsupportedOp(
-            f"{op.name!r} has no rule for shared tensors. Wrap the tensor (x.wrap()) for arithmetic and comparisons, or "
-            "fetch the value with .get()."
+            f"{op.name!r} has no rule for shared tensors. Wrap the tensor (x.wrap()) for arithmetic and "
+            "comparisons, or fetch the value with .get()."
         )
 
     def __bool__(self) -> bool:
@@ -331,11 +332,10 @@ def open_all(tensors: Iterable[AdditiveSharingTensor], group: Group) -> list[Wir
     for tensor in tensors:
         number = group.number()
         operands = [(group.name, number, p._ref or p.ref) for p in _ordered(tensor, group)]
-        _, masks = group.deal("mpc.deal_mask", number, tensor.shape, keep=True)
+        _, masks = group.deal_masks("mpc.deal_mask", number, tensor.shape)
         begun.append((tensor, masks, group.ask("mpc.mask", operands)))
     wires = []
     for tensor, masks, answers in begun:
-        assert masks is not None
         tensor.wire = Wire(group, Public(group.opened(answers, additive=True)), (None,), masks)
         wires.append(tensor.wire)
     return wires

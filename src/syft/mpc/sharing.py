@@ -117,10 +117,12 @@ def shared_under(tensor: Any) -> AdditiveSharingTensor:
         found = link.child if isinstance(link, FixedPrecisionTensor) else link
         if isinstance(found, AdditiveSharingTensor):
             return found
-    raise NotRemoteError("these values are not shared; share them first with x.share(alice, bob, crypto_provider=james)")
+    raise NotRemoteError(
+        "these values are not shared; share them first with x.share(alice, bob, crypto_provider=james)"
+    )
 
 
-def get(self: EncodedTensor) -> torch.Tensor:
+def get(self: torch.Tensor) -> torch.Tensor:
     """Fetch shared values; the holders forget their shares.
 
     Returns:

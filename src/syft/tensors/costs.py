@@ -90,7 +90,9 @@ class Profile:
             rows.append((name, c.calls, c.rounds, f"{c.bytes:,}", f"{1e3 * c.dealt:.1f}", f"{1e3 * c.seconds:.1f}"))
         widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
         lines = [
-            "  ".join([str(row[0]).ljust(widths[0]), *[str(v).rjust(w) for v, w in zip(row[1:], widths[1:], strict=True)]])
+            "  ".join(
+                [str(row[0]).ljust(widths[0]), *[str(v).rjust(w) for v, w in zip(row[1:], widths[1:], strict=True)]]
+            )
             for row in rows
         ]
         return "\n".join(lines)

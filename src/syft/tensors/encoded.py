@@ -37,11 +37,9 @@ class EncodedTensor(torch.Tensor):
     @staticmethod
     def __new__(cls: type[EncodedTensor], link: Any, requires_grad: bool = False) -> EncodedTensor:
         dtype = torch.float32 if isinstance(link, FixedPrecisionTensor) else torch.int64
-        out = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
-            cls, link.shape, dtype=dtype, requires_grad=requires_grad
-        )
+        out = torch.Tensor._make_wrapper_subclass(cls, link.shape, dtype=dtype, requires_grad=requires_grad)
         out.child = link
-        return out  # type: ignore[no-any-return]
+        return out
 
     @classmethod
     def __torch_function__(
@@ -115,8 +113,8 @@ class EncodedTensor(torch.Tensor):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise NotLocalError(
-            "encoded tensors cannot be pickled or saved with torch.save; fetch shared ones with .get(), and decode with "
-            ".float_precision() first"
+            "encoded tensors cannot be pickled or saved with torch.save; fetch shared ones with .get(), and decode "
+            "with .float_precision() first"
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:

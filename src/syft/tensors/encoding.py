@@ -101,14 +101,14 @@ class Encoding:
         bad = values[~torch.isfinite(values)]
         if bad.numel():
             return EncodingError(
-                f"{bad.numel()} of {values.numel()} values are {bad.reshape(-1)[0].item()}, which cannot be written with "
-                "fixed precision; replace them first, for example with torch.nan_to_num"
+                f"{bad.numel()} of {values.numel()} values are {bad.reshape(-1)[0].item()}, which cannot be written "
+                "with fixed precision; replace them first, for example with torch.nan_to_num"
             )
         return self._too_large(values, self.limit / self.scale)
 
     def _too_large(self, values: torch.Tensor, bound: float) -> EncodingError:
         worst = values.reshape(-1)[values.abs().argmax()].item()
         return EncodingError(
-            f"{worst} cannot be correctly embedded: choose bigger field or a lower precision. With base={self.base} and "
-            f"precision_fractional={self.precision_fractional}, values must stay below {bound:.6g}"
+            f"{worst} cannot be correctly embedded: choose bigger field or a lower precision. With base={self.base} "
+            f"and precision_fractional={self.precision_fractional}, values must stay below {bound:.6g}"
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from syft.exceptions import UsageError
 from syft.tensors.base import SyftTensor
 from syft.tensors.chain import ChainTensor
 from syft.tensors.encoding import FIELD, Encoding
@@ -50,7 +51,8 @@ class FixedPrecisionTensor(ChainTensor):
         """The tensor that shows a number."""
         out = cls.__new__(cls)
         SyftTensor.__init__(out)
-        assert number.encoding is not None
+        if number.encoding is None:
+            raise UsageError("integers without an encoding are no fixed-precision numbers")
         out.encoding, out._number = number.encoding, number
         return out
 
@@ -58,7 +60,7 @@ class FixedPrecisionTensor(ChainTensor):
     def number(self) -> Number:
         """What this tensor stands for, not rescaled yet."""
         if self._number is None:
-            raise ValueError("this fixed-precision tensor has nothing under it")
+            raise UsageError("this fixed-precision tensor has nothing under it")
         return self._number
 
     @property

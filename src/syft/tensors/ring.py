@@ -113,5 +113,5 @@ def ring_of(*integers: Integers) -> Ring:
     """The ring in which these meet: that of the first that are not here."""
     for one in integers:
         if (ring := getattr(type(one), "ring", None)) is not None:
-            return ring  # type: ignore[no-any-return]
+            return ring
     return LOCAL

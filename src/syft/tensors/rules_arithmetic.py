@@ -72,14 +72,10 @@ def power(a: Number, exponent: int) -> Number:
     """A natural power by squaring."""
     if exponent == 0:
         return a.with_raw(torch.ones(a.shape, dtype=torch.int64), 1)
-    out = None
-    while True:
-        if exponent & 1:
-            out = a if out is None else n.multiply(out, a)
-        exponent >>= 1
-        if not exponent:
-            return out
-        a = settled(n.square(a))
+    if exponent == 1:
+        return a
+    half = power(settled(n.square(a)), exponent // 2)
+    return n.multiply(half, a) if exponent & 1 else half
 
 
 @rule(aten.matmul, aten.mm, aten.bmm, aten.mv, aten.dot)

@@ -101,8 +101,8 @@ def _spec(stride: Any, padding: Any, dilation: Any, groups: int) -> tuple[Any, .
 
 @rule(aten.convolution_backward)
 def _convolution_backward(
-    g: Any, x: Any, w: Any, bias_sizes: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, out_padding: Any,
-    groups: int, wanted: Any,
+    g: Any, x: Any, w: Any, bias_sizes: Any, stride: Any, padding: Any, dilation: Any, transposed: bool,
+    out_padding: Any, groups: int, wanted: Any,
 ) -> Any:  # fmt: skip
     like = next(v for v in (g, x, w) if isinstance(v, Number))
     g, x, w = settled(number(g, like)), number(x, like), number(w, like)

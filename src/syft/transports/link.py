@@ -184,17 +184,7 @@ class Link:
         return self.finish(*self.begin(parts, deadline=deadline), timeout)
 
     def finish(self, number: int, answered: Answered, timeout: float | None) -> Sequence[Buffer]:
-        """Wait for the answer of a request that was begun.
-
-        Args:
-            number: what `begin` gave.
-            answered: likewise.
-            timeout: seconds; None waits as long as the worker is alive.
-
-        Raises:
-            ConnectionLost: the connection is broken.
-            RequestTimeoutError: there was no answer in time.
-        """
+        """Wait for the answer of what `begin` has begun; see `request`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         self._read_until(answered, deadline)
         if not answered.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):

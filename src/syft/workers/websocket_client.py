@@ -250,13 +250,8 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
         return self._result(message, data)
 
     def begin(self, message: Any) -> Callable[[], Any]:
-        """Send a message, and wait for its answer later.
-
-        Returns:
-            A function that waits for the answer and raises what `request` raises.
-        """
-        parts = self._prepared(message)
-        number, answered = self._link.begin(parts)
+        """Send a message; the function that this returns waits for its answer, like `request`."""
+        number, answered = self._link.begin(self._prepared(message))
         return lambda: self._result(message, self._link.finish(number, answered, self.timeout))
 
     def _settle_others(self, seen: set[WebsocketClientWorker]) -> None:
