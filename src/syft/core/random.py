@@ -6,7 +6,6 @@ seed of torch, numpy or `random` has any influence on it.
 
 from __future__ import annotations
 
-import builtins
 import os
 import threading
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 KEY_BYTES = 16
+KeyBytes = bytes
 _ZEROS = np.zeros(1 << 16, np.uint8)
 _ZEROS.flags.writeable = False
 _REKEY_AFTER = 1 << 36  # bytes of one stream; far below the 2^64 blocks after which a key wears out
@@ -85,7 +85,7 @@ class SystemRandom:
         stream.left -= nbytes
         return _keystream(stream.encryptor, nbytes)
 
-    def key(self) -> builtins.bytes:
+    def key(self) -> KeyBytes:
         """A key for a `Tape`."""
         return os.urandom(KEY_BYTES)
 

@@ -10,7 +10,7 @@ import torch
 from syft.core import messages as m
 from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
-from syft.core.ops import KERNEL, Op, Returns, op_named
+from syft.core.ops import KERNEL, Op, Returns, Step, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
 from syft.tensors.base import is_wrapper, link_of, unwrap
 from syft.tensors.object_pointer import ObjectPointer
@@ -28,7 +28,7 @@ _REF = m.Ref
 _TENSOR = Returns.TENSOR
 # What a worker may answer with as it is. Tensors, and whatever else an op may return, stay.
 _ANSWERS = frozenset(
-    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout}
+    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout, m.Shown}
 )
 
 
@@ -140,10 +140,9 @@ class Executor:
             return m.Named(names, tuple([self._keep(o, None) for o in out]))
         if type(out) is dict:
             return {self._keep(k, None): self._keep(v, None) for k, v in out.items()}
-        if type(out) is m.Shown:
-            if out.kept is not None and result is not None:
-                self.store.put(result, out.kept)
-            return m.Shown(out.values)
+        if type(out) is Step:
+            self.store.put(new_id() if result is None else result, out.kept)
+            return out.shown
         if type(out) not in _ANSWERS:
             raise CommandNotPermittedError(f"the result is a {type(out).__name__}, which a worker does not give out")
         return out
