@@ -144,7 +144,7 @@ def known(monkeypatch: pytest.MonkeyPatch, *answers: bytes) -> SystemRandom:
         assert len(answer) == nbytes
         return answer
 
-    monkeypatch.setattr(syft_random.os, "urandom", urandom)
+    monkeypatch.setattr(os, "urandom", urandom)
     return SystemRandom()
 
 
@@ -178,6 +178,16 @@ def test_a_stream_gets_a_new_key_before_the_old_one_wears_out(monkeypatch: pytes
     )
     assert drawn[:3] == [first[:60], first[60:], second]
     assert drawn[3] == aes_ctr(keys[4], int.from_bytes(keys[5], "big"), 200)
+
+
+def test_each_thread_has_a_stream_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [bytes([n]) * 16 for n in range(4)]
+    source = known(monkeypatch, *keys)
+    expected = [aes_ctr(keys[n], int.from_bytes(keys[n + 1], "big"), 32) for n in (0, 2)]
+    with ThreadPoolExecutor(1) as pool:
+        for at in (0, 16):
+            assert source.bytes(16).tobytes() == expected[0][at : at + 16]
+            assert pool.submit(source.bytes, 16).result().tobytes() == expected[1][at : at + 16]
 
 
 # --- processes and threads -------------------------------------------------------------------------------
@@ -234,6 +244,15 @@ def test_a_child_forked_by_a_thread_draws_something_else() -> None:
     with ThreadPoolExecutor(1) as pool:
         drawn = pool.submit(from_everywhere, SYSTEM_RANDOM).result()
     assert len({*drawn}) == 5
+
+
+@pytest.mark.usefixtures("forkable")
+def test_a_child_takes_one_new_key_and_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [bytes([n]) * 16 for n in range(4)]
+    source = known(monkeypatch, *keys)
+    source.bytes(5)
+    drawn = in_child(lambda: source.bytes(20).tobytes() + source.bytes(20).tobytes())
+    assert drawn == aes_ctr(keys[2], int.from_bytes(keys[3], "big"), 40)
 
 
 @pytest.fixture

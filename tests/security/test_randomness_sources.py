@@ -40,10 +40,10 @@ class _Search(ast.NodeVisitor):
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         for alias in node.names:
-            name = f"{node.module or ''}.{alias.name}"
+            # The dots of a relative import stay: `.random` is ours.
+            name = f"{'.' * node.level}{node.module or ''}.{alias.name}"
             self._aliases[alias.asname or alias.name] = name
-            if not _is_ours(node):
-                self._look_at(node, name)
+            self._look_at(node, name)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self._look_at(node, self._dotted(node))
@@ -58,10 +58,6 @@ class _Search(ast.NodeVisitor):
         if isinstance(node, ast.Attribute):
             return f"{self._dotted(node.value)}.{node.attr}"
         return self._aliases.get(node.id, node.id) if isinstance(node, ast.Name) else ""
-
-
-def _is_ours(node: ast.ImportFrom) -> bool:
-    return node.level > 0 or (node.module or "").partition(".")[0] == "syft"
 
 
 def seeded_draws(module: Module) -> list[str]:
@@ -111,6 +107,8 @@ def _found(text: str) -> list[str]:
         ("import torch\ntorch.nn.init.normal_(x)", "torch.nn.init.normal_"),
         ("import torch\ntorch.manual_seed(7)", "torch.manual_seed"),
         ("import torch\ntorch.cuda.manual_seed_all(7)", "torch.cuda.manual_seed_all"),
+        ("import torch.cuda as c\nc.manual_seed(7)", "torch.cuda.manual_seed"),
+        ("import torch\ntorch.rand(3).abs()", "torch.rand"),
         ("import torch\ntorch.Generator()", "torch.Generator"),
         ("from torch import randint as draw", "torch.randint"),
         ("from torch.distributions import Laplace", "torch.distributions.Laplace"),
@@ -150,6 +148,7 @@ def test_control_the_source_itself_would_be_found() -> None:
         "from syft.core.random import SYSTEM_RANDOM, Tape\nSYSTEM_RANDOM.integers((3,))",
         "from syft.core import random\nrandom.SYSTEM_RANDOM.bytes(3)",
         "from . import random\nrandom.Tape(key)",
+        "from .random import Tape\nTape(key)",
         "import os, secrets\nos.urandom(16), secrets.randbelow(9)",
         "import torch\ntorch.empty(3).fill_(1), torch.norm(x), x.normal, torch.nn.functional.normalize(x)",
         "'''Random masks; torch.rand is slower, and x.random_() has a seed.'''",

@@ -99,6 +99,16 @@ def test_the_stated_rate_holds_with_the_least_number_of_values(cells: int) -> No
     assert exact_rate(cells, PER_CELL // 20, 1e-6) > 6e-6  # the control: fewer would not do
 
 
+def test_p_values_of_counts_worked_out_by_hand() -> None:
+    low, high = torch.tensor([0] * 90 + [1] * 110), torch.tensor([0] * 110 + [1] * 90)
+    assert residues_p_value(low, 2) == pytest.approx(math.erfc(1.0))  # (10^2 + 10^2) / 100 = 2 = (sqrt(2) sigma)^2
+    assert two_sample_p_value(low, high, 2) == pytest.approx(math.erfc(math.sqrt(2)))  # (20^2 + 20^2) / 200 = 4
+    assert holes_p_value(low, 2) == 1
+    assert holes_p_value(torch.zeros(200).long(), 2) == pytest.approx(2.0**-199)
+    assert bits_p_value(torch.tensor([-1, 1, 1, 1])) == pytest.approx(1.0)
+    assert bits_p_value(torch.zeros(100).long()) == pytest.approx(64 * math.erfc(10 / math.sqrt(2)))
+
+
 # --- what is uniform passes ---------------------------------------------------------------------------
 
 
@@ -218,6 +228,13 @@ def test_control_a_middle_bit_shows_in_the_bits_only() -> None:
     assert residues_p_value(top_bits(biased(31), 8), 256) > 1e-6
 
 
+@pytest.mark.parametrize("mask", [0xF, -1 << 60], ids=["bottom", "top"])
+def test_control_a_few_bits_that_repeat_are_found(mask: int) -> None:
+    one, other = words(), words(seed=1)
+    half_repeated = torch.stack([one, one & mask | other & ~mask], 1).flatten()
+    assert neighbours_p_value(half_repeated) < 1e-100
+
+
 def test_control_words_that_depend_on_the_one_before() -> None:
     assert neighbours_p_value(words()) > 1e-6
     assert neighbours_p_value(torch.stack([words(), -words()], 1).flatten()) < 1e-100
@@ -233,6 +250,8 @@ def test_duplicates_are_counted() -> None:
     assert duplicates_p_value(one) == pytest.approx(2.0**-25, rel=1e-5)
     with pytest.raises(Implausible, match="repeated words"):
         assert_uniform(one)
+    one[8] = one[80]
+    assert duplicates_p_value(one) == pytest.approx(2.0**-51, rel=1e-5)
 
 
 # --- what a coalition sees ----------------------------------------------------------------------------
@@ -279,8 +298,8 @@ def test_control_shares_that_are_uniform_one_by_one_but_not_together() -> None:
 
 
 def test_distributions_need_not_be_uniform_to_be_the_same() -> None:
-    squares = [residues(16, seed=seed) ** 2 for seed in (1, 2)]
-    assert_same_distribution(*squares, 16)
+    one, other = (residues(16, seed=seed) ** 2 for seed in (1, 2))
+    assert_same_distribution(one, other, 16)
     assert two_sample_p_value(residues(1), residues(1), 16) == 1
 
 
