@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from syft.mpc.comparison import EQUAL, ORDER, Blinding
 from syft.mpc.material import Layout, Segment, Words
 
 U8, U16, U32, U64 = np.uint8, np.uint16, np.uint32, np.uint64
-ORDER, EQUAL = "order", "equal"
 # After `arranged`, the two halves of a word are neighbours, at every level of the tree.
 _SWAPS = {
     64: ((U64(31), U64(0x00000000AAAAAAAA)), (U64(14), U64(0x0000CCCC0000CCCC)), (U64(4), U64(0x00F000F000F000F0))),
@@ -135,7 +135,7 @@ class CarryTree:
         kind: `ORDER` or `EQUAL`.
     """
 
-    __slots__ = ("blind", "factors", "first", "generate", "kind", "level", "products", "propagate", "top")
+    __slots__ = ("blinding", "factors", "first", "generate", "kind", "level", "products", "propagate", "top")
 
     remote_kind: ClassVar[str] = "mpc_step"
 
@@ -143,7 +143,8 @@ class CarryTree:
         self.first, self.kind, self.level = first, kind, 0
         levels = len(_levels(width, 8))
         self.factors = material[:levels]
-        self.blind, q, neighbours, *self.products, self.top = material[levels:]
+        blind, q, neighbours, *self.products, self.top = material[levels:]
+        self.blinding = Blinding(first, blind)
         half = _HALF[width]
         shift = _WORD[width](width // 2)
         y_up, y_low = (public >> shift).astype(half), public.astype(half)
@@ -192,11 +193,8 @@ class CarryTree:
         self.level += 1
 
     def shares(self, result: Words) -> Words:
-        """Ring shares of the result, from the opened blinded one, a uint8 of 0 or 1 for each element."""
-        count = result.size
-        blind = self.blind[:count].view(np.int64)
-        out = blind * (1 - 2 * result.astype(np.int64))
-        return out + result if self.first else out
+        """See `Blinding`."""
+        return self.blinding.shares(result)
 
     def _halves(self, words: Words) -> tuple[Words, Words]:
         """The upper and the lower half of each word, in words of half the size, or of two elements in one byte."""

@@ -9,6 +9,7 @@ import torch
 
 from syft.core.session import SESSION
 from syft.exceptions import CryptoProviderError, NotRemoteError, UsageError
+from syft.mpc.comparisons import comparison_named
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
@@ -16,9 +17,6 @@ from syft.tensors.encoded import EncodedTensor, become, link_under, number_of
 from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.number import Number, settled
 from syft.tensors.precision import swapped
-
-PROTOCOLS = {"tree": "tree", "snn": "tree", "fss": "fss"}
-"""The names of the protocols that compare values; 0.2.4's is an alias."""
 
 
 def share(
@@ -52,14 +50,13 @@ def share(
         CryptoProviderError: the crypto provider is a holder.
     """
     holders, provider = _parties(owners, crypto_provider)
-    if protocol not in PROTOCOLS:
-        raise UsageError(f"there is no protocol {protocol!r} for comparisons; there are {', '.join(PROTOCOLS)}")
+    comparison = comparison_named(protocol, [holder.id for holder in holders])
     if width not in WIDTHS:
         raise UsageError(f"comparisons look at {' or '.join(map(str, WIDTHS))} bits, not at {width!r}")
     number = _integers_of(self)
     raw = number.raw.contiguous()
     shared = AdditiveSharingTensor(
-        split(raw, holders), crypto_provider=provider, protocol=PROTOCOLS[protocol], width=width, shape=raw.shape
+        split(raw, holders), crypto_provider=provider, protocol=comparison.name, width=width, shape=raw.shape
     )
     link: Any = shared if number.encoding is None else FixedPrecisionTensor.of(number.with_raw(shared))
     return link if no_wrap else EncodedTensor(link, requires_grad or self.requires_grad)
