@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from syft.exceptions import UsageError
-from syft.mpc import comparison_tree
+from syft.mpc import comparison_fss, comparison_tree
 from syft.mpc.shared import AdditiveSharingTensor
 
 
@@ -28,7 +28,7 @@ class Comparison:
 
 
 TREE = Comparison("tree", comparison_tree.compared)
-FSS = Comparison("fss", comparison_tree.compared)
+FSS = Comparison("fss", comparison_fss.compared, most_holders=2)
 
 COMPARISONS: Mapping[str, Comparison] = MappingProxyType({"tree": TREE, "snn": TREE, "fss": FSS})
 """The protocols by the names that they are asked for; 0.2.4's name is an alias."""
