@@ -9,8 +9,7 @@ import torch
 
 from syft.core.messages import Shown
 from syft.core.ops import Step, kernel
-from syft.core.random import SYSTEM_RANDOM
-from syft.mpc.carry_tree import U64, as_words, choose, layout_of, padded
+from syft.mpc.carry_tree import U64
 from syft.mpc.kernels import as_tensor
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
@@ -70,21 +69,6 @@ def deal_truncate(service: MpcService, group: str, number: int, masks: tuple[tor
     layout = ring_elements(r.size, 2)
     correction = service.dealer(group).deal(number, layout, lambda _: (quotient, wrap))
     return Step(Shown((torch.from_numpy(correction),)), (as_tensor(quotient, mask.shape), as_tensor(wrap, mask.shape)))
-
-
-@kernel("mpc.deal_compare")
-def deal_compare(
-    service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], kind: str, width: int
-) -> Step:
-    """Share what a comparison needs of a mask; the blinding bits are kept as the masks of its result."""
-    (mask,) = masks
-    count = padded(mask.numel())
-    blind = SYSTEM_RANDOM.bytes(count) & np.uint8(1)
-    words = as_words(mask, width)
-    layout = layout_of(count, width, kind)
-    correction = service.dealer(group).deal(number, layout, lambda factors: choose(words, blind, width, kind, factors))
-    kept = torch.from_numpy(blind[: mask.numel()].astype(np.int64)).reshape(mask.shape)
-    return Step(Shown((torch.from_numpy(correction),)), (kept,))
 
 
 @kernel("mpc.deal_arranged")
