@@ -57,14 +57,15 @@ class OtherProcess:
 
 
 class ServedWorker(OtherProcess):
-    """`syft worker --id bench` on a free port of this machine.
+    """`syft worker` on a free port of this machine.
 
     Args:
         *options: Further options of the command.
+        id: The worker's name.
     """
 
-    def __init__(self, *options: str) -> None:
-        super().__init__(_WORKER, "--id", "bench", "--port", "0", *options)
+    def __init__(self, *options: str, id: str = "bench") -> None:
+        super().__init__(_WORKER, "--id", id, "--port", "0", *options)
 
 
 def resident(pid: int, *, peak: bool = False) -> int:

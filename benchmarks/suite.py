@@ -7,6 +7,7 @@ from typing import Protocol
 import syft as sy
 from benchmarks import (
     cnn_step,
+    encrypted,
     equality,
     four_points,
     import_time,
@@ -47,4 +48,5 @@ SUITE: dict[str, Benchmark] = {
     "network_training": network_training.run,
     "network_delay": network_delay.run,
     "network_idle": network_idle.run,
+    "encrypted": encrypted.run,
 }

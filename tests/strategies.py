@@ -192,6 +192,7 @@ BY_TAG: dict[str, st.SearchStrategy[Any]] = {
     "search": st.builds(m.Search, st.lists(scalars, max_size=3).map(tuple)),
     "tag": st.builds(m.Tag, ids, st.none() | st.frozensets(keys, max_size=3), st.none() | texts),
     "stored": st.builds(m.Stored, ids),
+    "shown": st.builds(m.Shown, st.lists(dense_tensors(), max_size=2).map(tuple)),
     "named": st.builds(m.Named, many_texts, arguments),
     "description": descriptions,
     "gradients": st.builds(m.Gradients, st.lists(st.tuples(ids, st.none() | descriptions), max_size=3).map(tuple)),

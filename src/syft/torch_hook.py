@@ -17,7 +17,7 @@ from syft.exceptions import UnsupportedOp
 from syft.federated import federated_client
 from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
-from syft.mpc import dealing, kernels, ring, sharing
+from syft.mpc import dealing, kernels, remote_verbs, ring, sharing, travel
 from syft.mpc import modules as mpc_modules
 from syft.mpc import service as mpc_service
 from syft.plans import serving
@@ -145,7 +145,9 @@ _RULES = (
     rules_structure,
     kernels,
     dealing,
+    remote_verbs,
     ring,
+    travel,
 )  # importing them registers what they define
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map_only
 
-from syft.core.ops import BY_NAME, Op, Returns, op_named, op_of
+from syft.core.ops import BY_NAME, KERNEL, Op, Returns, op_named, op_of
 from syft.exceptions import UnsupportedOp
 
 SNAPSHOT_TORCH = (2, 13)
@@ -225,7 +225,9 @@ class TestWhatTorchHandsOver:
         for name, arguments in BY_HAND.items():
             arguments = fresh(arguments)
             check(op_named(name), op_named(name).fn(*arguments), arguments)
-        promised = {name for name, op in BY_NAME.items() if op.returns is not Returns.ANY}
+        promised = {
+            name for name, op in BY_NAME.items() if op.returns is not Returns.ANY and not name.startswith(KERNEL)
+        }
         assert promised - Recorder.seen <= UNTRIED
 
     def test_modules(self) -> None:

@@ -71,6 +71,7 @@ def samples() -> dict[str, Any]:
         "search": m.Search(("#tag", 5)),
         "tag": m.Tag(4, frozenset({"#b", "#a"}), "words"),
         "stored": m.Stored(8),
+        "shown": m.Shown((torch.tensor([1, -1]),)),
         "named": m.Named(("values", "indices"), (m.Stored(1), m.Stored(2))),
         "gradients": m.Gradients(
             (

@@ -57,6 +57,7 @@ FIELDS: dict[str, tuple[list[Any], list[list[Any]]]] = {
     "search": ([["#a", 5]], [NOT_A_LIST]),
     "tag": ([1, tagged("frozenset", "#a"), "d"], [NOT_AN_ID, [[], ["#a"], tagged("set", "#a"), "#a"], NOT_A_STR[1:]]),
     "stored": ([1], [NOT_AN_ID]),
+    "shown": ([[]], [[*NOT_A_LIST, [1]]]),
     "named": ([["values"], [1]], [[*NOT_A_LIST, [1]], NOT_A_LIST]),
     "description": (
         [

@@ -166,13 +166,9 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a kernel of a protocol shows by design: masked values, from which nothing follows about what they hide.
-
-    ``kept`` is what the kernel keeps, under the id that the client chose; it does not travel.
-    """
+    """What a kernel of a protocol shows by design: masked values, from which nothing follows about what they hide."""
 
     values: tuple[torch.Tensor, ...]
-    kept: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,13 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.overrides
 
 from syft.core import op_guards
+from syft.core.messages import Shown
 from syft.exceptions import UnsupportedOp
 
 
@@ -260,6 +261,18 @@ def _load() -> tuple[Mapping[str, Op], Mapping[Callable[..., Any], Op]]:
 
 
 BY_NAME, BY_FUNC = _load()
+
+
+class Step(NamedTuple):
+    """What a kernel returns that shows something, and keeps something under the id that the client chose.
+
+    Attributes:
+        shown: goes to the client.
+        kept: stays.
+    """
+
+    shown: Shown
+    kept: Any
 
 
 def kernel(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

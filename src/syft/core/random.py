@@ -6,7 +6,6 @@ seed of torch, numpy or `random` has any influence on it.
 
 from __future__ import annotations
 
-import builtins
 import os
 import threading
 from typing import Any
@@ -15,7 +14,10 @@ import numpy as np
 import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from syft.exceptions import UsageError
+
 KEY_BYTES = 16
+KeyBytes = bytes
 _ZEROS = np.zeros(1 << 16, np.uint8)
 _ZEROS.flags.writeable = False
 _REKEY_AFTER = 1 << 36  # bytes of one stream; far below the 2^64 blocks after which a key wears out
@@ -27,6 +29,9 @@ class Tape:
     Args:
         key: 16 bytes that nobody else knows.
 
+    Raises:
+        UsageError: a key of another length.
+
     Example:
         >>> here, there = Tape(bytes(16)), Tape(bytes(16))
         >>> (here.strip(7, 100) == there.strip(7, 100)).all(), (here.strip(7, 9) == here.strip(8, 9)).all()
@@ -36,6 +41,8 @@ class Tape:
     __slots__ = ("_algorithm",)
 
     def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise UsageError(f"the key of a tape has {KEY_BYTES} bytes, not {len(key)}")
         self._algorithm = algorithms.AES(key)
 
     def strip(self, number: int, nbytes: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -78,14 +85,16 @@ class SystemRandom:
 
     def bytes(self, nbytes: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """Uniform bytes: an array of uint8 of shape ``(nbytes,)``."""
+        if nbytes < 0:
+            raise UsageError(f"{nbytes} random bytes cannot be drawn")
         stream = self._stream
         if stream.left < nbytes or stream.generation != self._generation:
             stream.encryptor = Cipher(algorithms.AES(os.urandom(KEY_BYTES)), modes.CTR(os.urandom(16))).encryptor()
-            stream.left, stream.generation = max(_REKEY_AFTER, nbytes), self._generation
+            stream.left, stream.generation = _REKEY_AFTER, self._generation
         stream.left -= nbytes
         return _keystream(stream.encryptor, nbytes)
 
-    def key(self) -> builtins.bytes:
+    def key(self) -> KeyBytes:
         """A key for a `Tape`."""
         return os.urandom(KEY_BYTES)
 

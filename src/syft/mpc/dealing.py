@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from syft.core.messages import Shown
-from syft.core.ops import kernel
+from syft.core.ops import Step, kernel
 from syft.core.random import SYSTEM_RANDOM
 from syft.mpc.carry_tree import U64, as_words, choose, layout_of, padded
 from syft.mpc.kernels import as_tensor
@@ -21,12 +21,12 @@ TOP = U64(1 << 63)
 
 
 @kernel("mpc.deal_mask")
-def deal_mask(service: MpcService, group: str, number: int, shape: torch.Size) -> Shown:
+def deal_mask(service: MpcService, group: str, number: int, shape: torch.Size) -> Step:
     """Keep the mask that the holders' strips of this number add up to."""
     nbytes = 8 * torch.Size(shape).numel()
     first, *others = [tape.strip(number, nbytes).view(U64) for tape in service.dealer(group).tapes]
     total = sum(others, first)
-    return Shown((), kept=(as_tensor(total, shape),))
+    return Step(Shown(()), (as_tensor(total, shape),))
 
 
 @kernel("mpc.deal_product")
@@ -60,7 +60,7 @@ def deal_product(
 
 
 @kernel("mpc.deal_truncate")
-def deal_truncate(service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], divisor: int) -> Shown:
+def deal_truncate(service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], divisor: int) -> Step:
     """Share what a quotient needs of a mask r: the quotient of its low 63 bits, and its top bit as often as 2^63 holds
     the divisor. They are kept as the masks of the quotient."""
     (mask,) = masks
@@ -70,13 +70,13 @@ def deal_truncate(service: MpcService, group: str, number: int, masks: tuple[tor
     wrap = top * U64((1 << 63) // divisor)
     layout = ring_elements(r.size, 2)
     correction = service.dealer(group).deal(number, layout, lambda _: (quotient, wrap))
-    return Shown((torch.from_numpy(correction),), kept=(as_tensor(quotient, mask.shape), as_tensor(wrap, mask.shape)))
+    return Step(Shown((torch.from_numpy(correction),)), (as_tensor(quotient, mask.shape), as_tensor(wrap, mask.shape)))
 
 
 @kernel("mpc.deal_compare")
 def deal_compare(
     service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], kind: str, width: int
-) -> Shown:
+) -> Step:
     """Share what a comparison needs of a mask; the blinding bits are kept as the masks of its result."""
     (mask,) = masks
     count = padded(mask.numel())
@@ -85,13 +85,13 @@ def deal_compare(
     layout = layout_of(count, width, kind)
     correction = service.dealer(group).deal(number, layout, lambda factors: choose(words, blind, width, kind, factors))
     kept = torch.from_numpy(blind[: mask.numel()].astype(np.int64)).reshape(mask.shape)
-    return Shown((torch.from_numpy(correction),), kept=(kept,))
+    return Step(Shown((torch.from_numpy(correction),)), (kept,))
 
 
 @kernel("mpc.deal_arranged")
-def deal_arranged(service: MpcService, group: str, masks: tuple[torch.Tensor, ...], name: str, args: Any) -> Shown:
+def deal_arranged(service: MpcService, group: str, masks: tuple[torch.Tensor, ...], name: str, args: Any) -> Step:
     """Keep masks whose elements are moved as those of the value are."""
-    return Shown((), kept=tuple([move(name, mask, *args) for mask in masks]))
+    return Step(Shown(()), tuple([move(name, mask, *args) for mask in masks]))
 
 
 @kernel("mpc.deal_zeros")

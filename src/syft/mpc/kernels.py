@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from syft.core.messages import Shown
-from syft.core.ops import kernel
+from syft.core.ops import Step, kernel
 from syft.mpc.carry_tree import U64, CarryTree, layout_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
@@ -129,7 +129,7 @@ def compare(
     width: int,
     public: torch.Tensor,
     correction: torch.Tensor | None,
-) -> Shown:
+) -> Step:
     """Begin a comparison; what is kept goes on with `compare_next`.
 
     Args:
@@ -149,7 +149,7 @@ def compare(
     tree = CarryTree(
         party.first, words, party.material(number, layout_of(words.size, width, kind), correction), width, kind
     )
-    return Shown((torch.from_numpy(tree.masked()),), kept=tree)
+    return Step(Shown((torch.from_numpy(tree.masked()),)), tree)
 
 
 @kernel("mpc.compare_next")

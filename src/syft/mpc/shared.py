@@ -78,6 +78,7 @@ class AdditiveSharingTensor(SyftTensor):
         self.provider, self.protocol, self.width = crypto_provider, protocol, width
         self.wire: Wire | None = None
         self.passes: AdditiveSharingTensor | None = None  # where the rectifier that made this let values pass
+        self._lent = False  # whether other tensors have some of the pointers
         self._origin: tuple[AdditiveSharingTensor, str, tuple[Any, ...]] | None = None
 
     # --- who holds it -------------------------------------------------------------------------------
@@ -104,6 +105,17 @@ class AdditiveSharingTensor(SyftTensor):
     def crypto_provider(self) -> Any:
         """Who makes the correlated randomness."""
         return self.provider
+
+    def owned_pointers(self) -> list[Any]:
+        """The pointers to the shares, which are of this tensor alone from now on."""
+        if self.child is not None and self._lent:
+            self.child = self.each("Tensor.clone").child
+            self._lent = False
+        return list((self.child or {}).values())
+
+    def mentioned_workers(self) -> list[Any]:
+        """The holders and their provider."""
+        return [*self.holders, *([] if self.provider is None else [self.provider])]
 
     @property
     def group(self) -> Group:
@@ -133,6 +145,7 @@ class AdditiveSharingTensor(SyftTensor):
         out.child, out.shape = shares, torch.Size(shape)
         out.provider, out.protocol, out.width = self.provider, self.protocol, self.width
         out.wire = out._origin = out.passes = None
+        out._lent = False
         return out
 
     # --- opening ------------------------------------------------------------------------------------
@@ -147,13 +160,11 @@ class AdditiveSharingTensor(SyftTensor):
             int64, between -2^63 and 2^63 - 1.
         """
         pointers = list(self.shares.values())
-        answers = [p.location.begin(Take((p.ref,), keep=keep)) for p in pointers]
+        # Shares die with their last pointer, which other tensors may have, too.
+        answers = [p.location.begin(Take((p.ref,), keep=keep or p.gc)) for p in pointers]
         total = sum([answer()[0] for answer in answers[1:]], answers[0]()[0])
         if not keep:
-            for pointer in pointers:
-                pointer.gc = False
-                pointer.location = None
-            self.child = self.wire = self._origin = None
+            self.child = self.wire = self._origin = self.passes = None
         return total
 
     def virtual_get(self) -> torch.Tensor:
@@ -207,11 +218,13 @@ class AdditiveSharingTensor(SyftTensor):
         return result
 
     def first(self, op: str, *args: Any, shape: Any = None) -> Self:
-        """Run a torch op on the first share only: how public values are added. The other shares are copied."""
+        """Run a torch op on the first share only: how public values are added. The other shares are those of this tensor."""
         out = {}
         for index, (place, pointer) in enumerate(self.shares.items()):
             out[place] = pointer if index else _run(pointer, op, args)
-        return self.like(out, self.shape if shape is None else shape)
+        result = self.like(out, self.shape if shape is None else shape)
+        result._lent = self._lent = True
+        return result
 
     def share_at(self, place: Any, other: AdditiveSharingTensor, op: str) -> Any:
         """What stands for this tensor's share at a holder of another one.

@@ -15,6 +15,7 @@ from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor, become, link_under, number_of
 from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.number import Number, settled
+from syft.tensors.pointer import PointerTensor
 from syft.tensors.precision import swapped
 
 PROTOCOLS = {"tree": "tree", "snn": "tree", "fss": "fss"}
@@ -56,6 +57,9 @@ def share(
         raise UsageError(f"there is no protocol {protocol!r} for comparisons; there are {', '.join(PROTOCOLS)}")
     if width not in WIDTHS:
         raise UsageError(f"comparisons look at {' or '.join(map(str, WIDTHS))} bits, not at {width!r}")
+    if is_wrapper(self) and isinstance(pointer := link_of(self), PointerTensor):
+        settings = {"crypto_provider": provider, "protocol": protocol, "width": width, "requires_grad": requires_grad}
+        return pointer.run("mpc.share", tuple(holders), settings).wrap()
     number = _integers_of(self)
     raw = number.raw.contiguous()
     shared = AdditiveSharingTensor(

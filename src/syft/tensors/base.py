@@ -116,6 +116,10 @@ class SyftTensor:
     def id(self, value: Any) -> None:
         self._id = value
 
+    def owned_pointers(self) -> list[Any]:
+        """The pointers that belong to this link and go with it when it is sent."""
+        return []
+
     def wrap(self, register: bool = True, type: Any = None) -> Wrapper:
         """Put a `Wrapper` on top, the tensor that users hold.
 

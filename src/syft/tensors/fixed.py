@@ -111,6 +111,27 @@ class FixedPrecisionTensor(ChainTensor):
 
     get_class_attributes = settings
 
+    def check(self) -> None:
+        """Refuse what cannot stand under such a tensor.
+
+        Raises:
+            UsageError: it has no integers under it.
+        """
+        child = self._number.raw if self._number is not None else None
+        if not (hasattr(type(child), "ring") or (type(child) is torch.Tensor and child.dtype == torch.int64)):
+            raise UsageError(f"a fixed-precision tensor has integers under it, not {type(child).__name__}")
+
+    def owned_pointers(self) -> list[Any]:
+        """Those to the shares of the integers, if these are shared."""
+        child = self.child
+        return child.owned_pointers() if isinstance(child, SyftTensor) else []
+
+    def mentioned_workers(self) -> list[Any]:
+        """The holders of the integers, if these are shared."""
+        child = self.child
+        mentioned = getattr(type(child), "mentioned_workers", None)
+        return [] if mentioned is None else mentioned(child)
+
     def decoded(self) -> torch.Tensor:
         """The numbers as float32, if the integers are here."""
         return self.encoding.decode(self.child)

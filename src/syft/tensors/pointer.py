@@ -152,6 +152,17 @@ class PointerTensor(ObjectPointer, SyftTensor):
 
     # --- metadata -----------------------------------------------------------------------------------
 
+    def run(self, op: str, *operands: Any) -> PointerTensor:
+        """Have the worker run a kernel on the tensor; a pointer to the result."""
+        self.check_alive()
+        result = new_id()
+        self.location.post(Command(op, (self.ref, *operands), None, result, _is_grad_enabled()))
+        return pointer_to(self.location, result, self.owner)
+
+    def owned_pointers(self) -> list[Any]:
+        """This pointer."""
+        return [self]
+
     @property
     def info(self) -> Description:
         """Shape, dtype and device of the remote tensor, asked for once and kept until it changes."""

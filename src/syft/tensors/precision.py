@@ -14,6 +14,7 @@ from syft.tensors.encoded import EncodedTensor
 from syft.tensors.encoding import FIELD, Encoding
 from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.number import Number
+from syft.tensors.pointer import PointerTensor
 
 
 def fix_precision(
@@ -51,7 +52,10 @@ def fix_precision(
         (Wrapper)>FixedPrecisionTensor>tensor([                100, 4611686018427387604])
     """
     if is_wrapper(self):
-        raise UsageError(f"{link_of(self)} has fixed precision already, or is no tensor of numbers")
+        if isinstance(link := link_of(self), PointerTensor):
+            settings = {"base": base, "precision_fractional": precision_fractional, "field": field, "dtype": dtype}
+            return link.run("mpc.fix_precision", settings).wrap()
+        raise UsageError(f"{link} has fixed precision already, or is no tensor of numbers")
     encoding = Encoding(base, precision_fractional, field, kappa, dtype)
     link = FixedPrecisionTensor.of(Number(encoding.encode(self), encoding.scale, encoding))
     link.owner, link._id = names.get("owner"), names.get("id")
@@ -59,13 +63,15 @@ def fix_precision(
     return link if no_wrap else EncodedTensor(link, requires_grad=self.requires_grad)
 
 
-def float_precision(self: torch.Tensor) -> torch.Tensor:
+def float_precision(self: torch.Tensor) -> Any:
     """The numbers as float32.
 
     Raises:
         UsageError: the tensor has no fixed precision, or its values are shared: fetch these with ``.get()`` first.
     """
     link = link_of(self) if is_wrapper(self) else None
+    if isinstance(link, PointerTensor):
+        return link.run("mpc.float_precision").wrap()
     if not isinstance(link, FixedPrecisionTensor):
         raise UsageError("only a fixed-precision tensor can be decoded; this one is " + type(self).__name__)
     if not isinstance(link.child, torch.Tensor):

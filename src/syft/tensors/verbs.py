@@ -114,14 +114,14 @@ def _send_link(tensor: torch.Tensor, worker: Any, user: Any, gc: bool) -> Pointe
             f"this tensor is private and user {user!r} may not send it; "
             "name an allowed user with send(worker, user=...)"
         )
-    is_pointer = isinstance(link, PointerTensor)
-    owning = is_pointer and link.gc  # a pointer that owns nothing, such as a search result, hands nothing over
+    pointers = link.owned_pointers()
+    owning = bool(pointers) and all(p.gc for p in pointers)  # what owns nothing, such as a search result, gives nothing
     worker.post(Put(((link.id, tensor),), user, owning=owning, lasting=not gc))
-    if is_pointer:
-        link.gc = False
+    for pointer in pointers:
+        pointer.gc = False
     owner = link.owner if link.owner is not None else SESSION.local_worker
     out = PointerTensor(worker, link.id, owner, None, gc, None, None, link.tags, link.description)
-    out.target_owns = owning or not is_pointer
+    out.target_owns = owning or not pointers
     return out
 
 
@@ -197,8 +197,9 @@ def get_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
 
 def own(fetched: Any, owns: bool = True) -> Any:
     """A fetched pointer that owned its object belongs to whoever fetched it; a bare link gets its wrapper."""
-    if is_wrapper(fetched) and isinstance(link := link_of(fetched), PointerTensor):
-        link.gc = owns
+    if is_wrapper(fetched):
+        for pointer in link_of(fetched).owned_pointers():
+            pointer.gc = owns
     return wrap(fetched) if isinstance(fetched, SyftTensor) else fetched
 
 

@@ -55,7 +55,8 @@ def _pointer_fields(pointer: ObjectPointer) -> Any:
     return location, pointer.id_at_location, pointer.id, pointer.path, tags, pointer.description
 
 
-def _place(location: Any, context: Any) -> Any:
+def place_of(location: Any, context: Any) -> Any:
+    """The worker of that id, as whoever decodes a message knows it."""
     if context is None:
         return UnknownLocation(location)
     return context.get_worker(location, fail_hard=True)
@@ -75,7 +76,7 @@ def _pointer_from(cls: type[ObjectPointer]) -> Any:
             if may_see(obj, None):
                 return obj
         return cls(
-            _place(location, context),
+            place_of(location, context),
             id_at_location,
             context,
             id,

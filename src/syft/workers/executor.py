@@ -10,7 +10,7 @@ import torch
 from syft.core import messages as m
 from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
-from syft.core.ops import KERNEL, Op, Returns, op_named
+from syft.core.ops import KERNEL, Op, Returns, Step, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
 from syft.tensors.base import is_wrapper, link_of, unwrap
 from syft.tensors.object_pointer import ObjectPointer
@@ -28,7 +28,7 @@ _REF = m.Ref
 _TENSOR = Returns.TENSOR
 # What a worker may answer with as it is. Tensors, and whatever else an op may return, stay.
 _ANSWERS = frozenset(
-    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout}
+    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout, m.Shown}
 )
 
 
@@ -93,6 +93,8 @@ class Executor:
         kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
         limit = self.policy.result_bytes
         if op.name.startswith(KERNEL):
+            if not all(type(a) is torch.Tensor or may_see(a, None) for a in args):
+                raise GetNotPermittedError(f"{op.name!r} takes no private tensors: what it computes is shown to others")
             args.insert(0, self.worker.service(PROTOCOLS))
         elif op.key in GUARDED:
             self.policy.check(op, args, kwargs)
@@ -129,6 +131,9 @@ class Executor:
 
     def _keep(self, out: Any, result: m.ObjectId | None) -> Any:
         """Keep the tensors of a result and say where they are; plain values answer for themselves."""
+        if type(out) is Step:
+            self.store.put(new_id() if result is None else result, out.kept)
+            return out.shown
         if isinstance(out, torch.Tensor) or hasattr(type(out), "remote_kind"):
             id = new_id() if result is None else result
             self.store.put(id, out)
@@ -140,10 +145,6 @@ class Executor:
             return m.Named(names, tuple([self._keep(o, None) for o in out]))
         if type(out) is dict:
             return {self._keep(k, None): self._keep(v, None) for k, v in out.items()}
-        if type(out) is m.Shown:
-            if out.kept is not None and result is not None:
-                self.store.put(result, out.kept)
-            return m.Shown(out.values)
         if type(out) not in _ANSWERS:
             raise CommandNotPermittedError(f"the result is a {type(out).__name__}, which a worker does not give out")
         return out
@@ -204,8 +205,8 @@ class Executor:
             self._come_home([unwrap(obj) for _, obj in message.objects])
         for id, obj in message.objects:
             self.store.put(id, self.policy.place(obj))
-            if message.owning and is_wrapper(obj) and isinstance(link := link_of(obj), PointerTensor):
-                link.gc = True
+            if message.owning:
+                _own(obj, True)
 
     def _come_home(self, arriving: list[Any]) -> None:
         # A pointer that was moved to where it points has become the object itself, under its new id.
@@ -223,7 +224,7 @@ class Executor:
                 )
         if not message.keep:
             for obj in objects:
-                _let_go(obj)
+                _own(obj, False)
             self.store.discard([ref.id for ref in message.refs])
         return objects if self.policy.device is None else [self.policy.give_out(obj) for obj in objects]
 
@@ -243,7 +244,7 @@ class Executor:
         placed = list(zip(message.as_ids, objects, strict=True))
         owners = [_owns(obj) for obj in objects]
         for obj in objects:
-            _let_go(obj)
+            _own(obj, False)
         for owning in sorted(set(owners)):
             part = tuple([pair for pair, owns in zip(placed, owners, strict=True) if owns is owning])
             destination.request(m.Put(part, message.user, owning=owning))
@@ -305,7 +306,7 @@ def _bound_method(target: Any, offered: frozenset[str], name: str) -> Any:
 
 def _owns(obj: Any) -> bool:
     # Data own themselves; a stored pointer says whether it owns.
-    return not is_wrapper(obj) or bool(getattr(link_of(obj), "gc", True))
+    return not is_wrapper(obj) or all(pointer.gc for pointer in _pointers(obj))
 
 
 def _known_shape(obj: Any) -> tuple[int, ...] | None:
@@ -321,10 +322,17 @@ def _known_shape(obj: Any) -> tuple[int, ...] | None:
         return None
 
 
-def _let_go(obj: Any) -> None:
-    # The object leaves this worker: a pointer that goes with it must not delete what it points to.
-    if is_wrapper(obj) and isinstance(link := link_of(obj), ObjectPointer):
-        link.gc = False
+def _own(obj: Any, owns: bool) -> None:
+    # An object that leaves this worker must not delete what it points to; whoever gets it does.
+    for pointer in _pointers(obj):
+        pointer.gc = owns
+
+
+def _pointers(obj: Any) -> list[ObjectPointer]:
+    if not is_wrapper(obj):
+        return []
+    link = link_of(obj)
+    return [link] if isinstance(link, ObjectPointer) else link.owned_pointers()
 
 
 def _child(obj: Any) -> Any:
