@@ -79,10 +79,10 @@ def linear(kind: str, spec: Spec, x: Any, y: Any) -> AdditiveSharingTensor:
 
 
 def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
-    """The quotient by a public number, for \\|x\\| < 2^62, rounded up or down at random with the right mean.
+    """The quotient by a public number, for \\|x\\| <= 2^62 - divisor, rounded at random with the right mean.
 
-    For a power of two the result is the floor or 1 more; for other divisors, from 1 below the floor to 1 above. There
-    are no other errors, whatever the number of holders.
+    For a power of two the result is the floor or 1 more; for other divisors it is off by less than 1.5. There are no
+    other errors, whatever the number of holders.
 
     Args:
         x: shared.
@@ -95,7 +95,9 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
     offset = _HALF_RANGE // divisor  # a multiple of the divisor makes the value positive
     opened = wire.public.tensor.reshape(-1).numpy().view(U64) + U64(offset * divisor)
     top = (opened >> U64(63)).view(np.int64)
-    quotient = divided(opened & ~TOP, divisor).view(np.int64)
+    # Where the sum passes 2^63, which half of all masks lead to, the rest of 2^63 is lost: half of it is put in here.
+    rest = (1 << 63) % divisor
+    quotient = divided((opened & ~TOP) + U64(rest // 2), divisor).view(np.int64)
     quotient += top * ((1 << 63) // divisor) - offset
     public, signs = (Public(torch.from_numpy(words).reshape(x.shape)) for words in (quotient, 1 - 2 * top))
     operands = [
@@ -148,8 +150,8 @@ def _compared(x: AdditiveSharingTensor, kind: str) -> AdditiveSharingTensor:
     )
     trees = [new_id() for _ in group.holders]
     operands = [(group.name, number, kind, width, leaves, c) for c in _for_last(group, answer)]
-    answers = group.ask("mpc.compare", operands, trees)
     held = [ObjectPointer(h, id, h.client) for h, id in zip(group.holders, trees, strict=True)]
+    answers = group.ask("mpc.compare", operands, trees)
     for _ in range(width.bit_length() - 2):
         shown = group.opened(answers, additive=False)
         answers = group.ask("mpc.compare_next", [(Ref(id), shown) for id in trees])
