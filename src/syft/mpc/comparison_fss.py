@@ -28,6 +28,7 @@ from syft.core.ops import Step, kernel
 from syft.core.random import SYSTEM_RANDOM
 from syft.mpc import fss
 from syft.mpc.comparison import EQUAL, ORDER, Blinding, shared_bits
+from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Layout, Segment, Words
 from syft.mpc.service import MpcService
 from syft.mpc.shared import AdditiveSharingTensor
@@ -107,9 +108,7 @@ def compare(
 
 
 @kernel("mpc.deal_compare_fss")
-def deal_compare(
-    service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], kind: str, width: int
-) -> Step:
+def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kind: str, width: int) -> Step:
     """Make keys for the comparison with a mask; the blinding bits are kept as the masks of its result.
 
     Args:
@@ -123,7 +122,7 @@ def deal_compare(
     Returns:
         The correction for the last holder, and for both the correction words of the levels and of the leaves.
     """
-    (mask,) = masks
+    (mask,) = tensors_of(masks, group)
     r = _flat(mask)
     dealer = service.dealer(group)
     layout = layout_of(r.size)
@@ -135,7 +134,7 @@ def deal_compare(
     key = _FUNCTIONS[kind].keys(_low(r, width, kind), _bits(width, kind), (first, second))
     shown = (correction, key.levels.view(np.int64), key.leaf.view(np.int64))
     kept = torch.from_numpy(blind.astype(np.int64)).reshape(mask.shape)
-    return Step(Shown(tuple([torch.from_numpy(part) for part in shown])), (kept,))
+    return Step(Shown(tuple([torch.from_numpy(part) for part in shown])), Masks(group, (kept,)))
 
 
 @lru_cache(maxsize=1024)

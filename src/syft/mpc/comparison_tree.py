@@ -14,6 +14,7 @@ from syft.core.random import SYSTEM_RANDOM
 from syft.mpc.carry_tree import U64, CarryTree, arranged, as_words, choose, layout_of, low_bits, padded, unpacked
 from syft.mpc.comparison import ORDER, shared_bits
 from syft.mpc.group import shown_by
+from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.service import MpcService
 from syft.mpc.shared import AdditiveSharingTensor
 
@@ -84,15 +85,13 @@ def compare_next(service: MpcService, tree: CarryTree, shown: torch.Tensor) -> S
 
 
 @kernel("mpc.deal_compare")
-def deal_compare(
-    service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], kind: str, width: int
-) -> Step:
+def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kind: str, width: int) -> Step:
     """Share what a comparison needs of a mask; the blinding bits are kept as the masks of its result."""
-    (mask,) = masks
+    (mask,) = tensors_of(masks, group)
     count = padded(mask.numel())
     blind = SYSTEM_RANDOM.bytes(count) & np.uint8(1)
     words = as_words(mask, width)
     layout = layout_of(count, width, kind)
     correction = service.dealer(group).deal(number, layout, lambda factors: choose(words, blind, width, kind, factors))
     kept = torch.from_numpy(blind[: mask.numel()].astype(np.int64)).reshape(mask.shape)
-    return Step(Shown((torch.from_numpy(correction),)), (kept,))
+    return Step(Shown((torch.from_numpy(correction),)), Masks(group, (kept,)))

@@ -11,10 +11,11 @@ from syft.core.messages import Shown
 from syft.core.ops import Step, kernel
 from syft.mpc.carry_tree import U64
 from syft.mpc.kernels import as_tensor
+from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
-from syft.tensors.bilinear import product, product_shape
-from syft.tensors.moves import move
+from syft.tensors.bilinear import largest, product, product_shape
+from syft.tensors.moves import move, moved_shape
 
 TOP = U64(1 << 63)
 
@@ -23,7 +24,7 @@ TOP = U64(1 << 63)
 def deal_mask(service: MpcService, group: str, number: int, shape: torch.Size) -> Step:
     """Keep the mask that the holders' strips of this number add up to."""
     total = service.dealer(group).mask(number, torch.Size(shape).numel())
-    return Step(Shown(()), (as_tensor(total, shape),))
+    return Step(Shown(()), Masks(group, (as_tensor(total, shape),)))
 
 
 @kernel("mpc.deal_product")
@@ -33,8 +34,8 @@ def deal_product(
     number: int,
     kind: str,
     spec: tuple[Any, ...],
-    x: tuple[torch.Tensor, ...],
-    y: tuple[torch.Tensor, ...],
+    x: Masks,
+    y: Masks,
 ) -> Shown:
     """Share the products of the masks of two values.
 
@@ -50,31 +51,35 @@ def deal_product(
     Returns:
         The correction for the last holder.
     """
-    layout = ring_elements(product_shape(kind, spec, x[0].shape, y[0].shape).numel(), len(x) * len(y))
-    service.check(layout.nbytes)
-    products = [product(kind, spec, m, n) for m in x for n in y]
+    left, right = tensors_of(x, group), tensors_of(y, group)
+    layout = ring_elements(product_shape(kind, spec, left[0].shape, right[0].shape).numel(), len(left) * len(right))
+    service.check(8 * largest(kind, spec, left[0].shape, right[0].shape))
+    products = [product(kind, spec, m, n) for m in left for n in right]
     words = [p.reshape(-1).numpy().view(U64) for p in products]
     return _shown(service.dealer(group).deal(number, layout, lambda _: words))
 
 
 @kernel("mpc.deal_truncate")
-def deal_truncate(service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], divisor: int) -> Step:
+def deal_truncate(service: MpcService, group: str, number: int, masks: Masks, divisor: int) -> Step:
     """Share what a quotient needs of a mask r: the quotient of its low 63 bits, and its top bit as often as 2^63 holds
     the divisor. They are kept as the masks of the quotient."""
-    (mask,) = masks
+    (mask,) = tensors_of(masks, group)
     r = mask.reshape(-1).numpy().view(U64)
     low, top = r & ~TOP, r >> U64(63)
     quotient = divided(low, divisor)
     wrap = top * U64((1 << 63) // divisor)
     layout = ring_elements(r.size, 2)
     correction = service.dealer(group).deal(number, layout, lambda _: (quotient, wrap))
-    return Step(Shown((torch.from_numpy(correction),)), (as_tensor(quotient, mask.shape), as_tensor(wrap, mask.shape)))
+    kept = Masks(group, (as_tensor(quotient, mask.shape), as_tensor(wrap, mask.shape)))
+    return Step(Shown((torch.from_numpy(correction),)), kept)
 
 
 @kernel("mpc.deal_arranged")
-def deal_arranged(service: MpcService, group: str, masks: tuple[torch.Tensor, ...], name: str, args: Any) -> Step:
+def deal_arranged(service: MpcService, group: str, masks: Masks, name: str, args: Any) -> Step:
     """Keep masks whose elements are moved as those of the value are."""
-    return Step(Shown(()), tuple([move(name, mask, *args) for mask in masks]))
+    tensors = tensors_of(masks, group)
+    service.check(8 * moved_shape(name, tensors[0].shape, args).numel())
+    return Step(Shown(()), Masks(group, tuple([move(name, mask, *args) for mask in tensors])))
 
 
 @kernel("mpc.deal_zeros")

@@ -78,10 +78,10 @@ def linear(kind: str, spec: Spec, x: Any, y: Any) -> AdditiveSharingTensor:
 
 
 def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
-    """The quotient by a public number, for \\|x\\| < 2^62, rounded up or down at random with the right mean.
+    """The quotient by a public number, for \\|x\\| <= 2^62 - divisor, rounded at random with the right mean.
 
-    For a power of two the result is the floor or 1 more; for other divisors, from 1 below the floor to 1 above. There
-    are no other errors, whatever the number of holders.
+    For a power of two the result is the floor or 1 more; for other divisors it is off by less than 1.5. There are no
+    other errors, whatever the number of holders.
 
     Args:
         x: shared.
@@ -94,7 +94,9 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
     offset = _HALF_RANGE // divisor  # a multiple of the divisor makes the value positive
     opened = wire.public.tensor.reshape(-1).numpy().view(U64) + U64(offset * divisor)
     top = (opened >> U64(63)).view(np.int64)
-    quotient = divided(opened & ~TOP, divisor).view(np.int64)
+    # Where the sum passes 2^63, which half of all masks lead to, the rest of 2^63 is lost: half of it is put in here.
+    rest = (1 << 63) % divisor
+    quotient = divided((opened & ~TOP) + U64(rest // 2), divisor).view(np.int64)
     quotient += top * ((1 << 63) // divisor) - offset
     public, signs = (Public(torch.from_numpy(words).reshape(x.shape)) for words in (quotient, 1 - 2 * top))
     operands = [

@@ -124,7 +124,7 @@ def shared_under(tensor: Any) -> AdditiveSharingTensor:
     )
 
 
-def get(self: torch.Tensor) -> torch.Tensor:
+def get(self: Any) -> torch.Tensor:
     """Fetch shared values; the holders forget their shares.
 
     Returns:
@@ -132,15 +132,19 @@ def get(self: torch.Tensor) -> torch.Tensor:
     """
     grad = self.grad if self.is_leaf else None
     link = link_under(self)
-    values = shared_under(self).get()
-    out: torch.Tensor
+    shared = shared_under(self)
+    values = shared.fetch()
+    # Copies and detached tensors have the same shares, and keep them.
+    gone = shared.fetched()
+    out: torch.Tensor = values
     if isinstance(link, FixedPrecisionTensor):
+        self.child = FixedPrecisionTensor.of(Number(gone, link.encoding.scale, link.encoding))
         number = Number(values, link.encoding.scale, link.encoding)
         out = EncodedTensor(FixedPrecisionTensor.of(number), requires_grad=self.requires_grad)
         if grad is not None:
             out.grad = get(grad) if is_shared(grad) else grad
     else:
-        out = values
+        self.child = gone
     return out
 
 
