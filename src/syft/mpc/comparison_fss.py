@@ -56,8 +56,7 @@ def compared(x: AdditiveSharingTensor, kind: str) -> AdditiveSharingTensor:
     """
     group, width = x.group, x.width
     wire = x.plain_wire(group)
-    number = group.number()
-    answer, masks = group.deal_masks("mpc.deal_compare_fss", number, wire.masks.ref, kind, width)
+    number, answer, masks = group.deal("mpc.deal_compare_fss", wire.masks, kind, width)
     correction, *words = answer().values
     operands = [
         (group.name, number, kind, width, wire.public.at(h), tuple(words), c)

@@ -40,8 +40,7 @@ def multiply(kind: str, spec: Spec, x: AdditiveSharingTensor, y: AdditiveSharing
     """
     group = x.group if x.provider is not None else y.group
     left, right = _operands(kind, x, y, group)
-    number = group.number()
-    answer = group.deal("mpc.deal_product", number, kind, spec, left.masks.ref, right.masks.ref)
+    number, answer, _ = group.deal("mpc.deal_product", kind, spec, left.masks, right.masks)
     corrections = group.for_last(shown_by(answer))
     op = "mpc.product"
     operands = [
@@ -89,8 +88,7 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
     """
     group = x.group
     wire = x.plain_wire(group)
-    number = group.number()
-    answer, masks = group.deal_masks("mpc.deal_truncate", number, wire.masks.ref, divisor)
+    number, answer, masks = group.deal("mpc.deal_truncate", wire.masks, divisor)
     offset = _HALF_RANGE // divisor  # a multiple of the divisor makes the value positive
     opened = wire.public.tensor.reshape(-1).numpy().view(U64) + U64(offset * divisor)
     top = (opened >> U64(63)).view(np.int64)
@@ -132,8 +130,7 @@ def complement(bits: AdditiveSharingTensor) -> AdditiveSharingTensor:
 def refreshed(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """The same values in fresh shares."""
     group = x.group
-    number = group.number()
-    answer = group.deal("mpc.deal_zeros", number, x.shape)
+    number, answer, _ = group.deal("mpc.deal_zeros", x.shape)
     operands = [(group.name, number, x.shape, c) for c in group.for_last(shown_by(answer))]
     return x.each("torch.add", _like(x, group, group.post("mpc.zeros", operands), x.shape))
 
