@@ -37,7 +37,8 @@ def share(
         *owners: two to five workers or their ids: the holders.
         field: accepted for 0.2.4 code; the ring is Z/2^64.
         crypto_provider: the worker that makes correlated randomness for products and comparisons; no holder.
-        protocol: how values are compared: ``"tree"`` (or ``"snn"``) or ``"fss"``.
+        protocol: how values are compared: ``"tree"`` (or ``"snn"``), or ``"fss"``, for two holders, which takes fewer
+            rounds and far more computing and sending: for few values over slow connections.
         width: bits that comparisons look at: 64, or 32 for integers (numbers times the scale) in [-2^31, 2^31).
         requires_grad: whether gradients are computed.
         no_wrap: return the bare link.
@@ -47,7 +48,8 @@ def share(
         ``(Wrapper)>[FixedPrecisionTensor>][AdditiveSharingTensor]…``
 
     Raises:
-        UsageError: fewer than two holders, one of them twice, floating-point numbers, or an unknown protocol.
+        UsageError: fewer than two holders, one of them twice, floating-point numbers, an unknown protocol, or one for
+            fewer holders.
         CryptoProviderError: the crypto provider is a holder.
     """
     holders, provider = _parties(owners, crypto_provider)
