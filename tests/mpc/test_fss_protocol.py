@@ -288,6 +288,11 @@ def test_three_holders_are_refused(
     assert not carol._objects
     x = values.share(*owners, crypto_provider=james, protocol="tree")  # type: ignore[attr-defined]
     assert (x < 0).get().tolist() == [0, 1]
+    two = values.share(alice, bob, crypto_provider=james, protocol="fss")  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="protocol='tree'"):
+        two.move(*owners)
+    two.move(bob, carol)
+    assert (two < 0).get().tolist() == [0, 1]
 
 
 @here
