@@ -184,7 +184,7 @@ def move(self: EncodedTensor, *holders: Any, crypto_provider: Any = None) -> Enc
     new, provider = parties(holders, shared.provider if crypto_provider is None else crypto_provider)
     comparison_named(shared.protocol, [holder.id for holder in new])
     settings = {"crypto_provider": provider, "protocol": shared.protocol, "width": shared.width}
-    parts = [pointer.run("mpc.share", tuple(new), settings).wrap() for pointer in shared.shares.values()]
+    parts: list[Any] = [p.run("mpc.share", tuple(new), settings).wrap() for p in shared.shares.values()]
     total, *rest = [shared_under(part.get()) for part in parts]
     for part in rest:
         total = total.each("torch.add", part)
