@@ -134,12 +134,13 @@ def test_rounds(share: Callable[..., Any]) -> None:
         return profile.total.rounds
 
     values = torch.tensor([3, -4, 0])
-    x, tree, other = share(values), share(values, "tree"), share(values)
+    x, y, z, other = (share(values) for _ in range(4))
+    tree = share(values, "tree")
     assert rounds(lambda: x < 0) == 2
-    assert rounds(lambda: x == 0) == 2
+    assert rounds(lambda: y == 0) == 2
     assert rounds(lambda: tree < 0) == 7
-    assert rounds(x.relu) == 2, "the bit has a masked form, so that its product with x opens nothing"
-    assert rounds(x.relu) == 1, "x is open under a mask already"
+    assert rounds(z.relu) == 2, "the bit has a masked form, so that its product with z opens nothing"
+    assert rounds(z.relu) == 1, "z is open under a mask already"
     bit = x < 0
     assert rounds(lambda: other * bit) == 1, "for the other factor"
 
