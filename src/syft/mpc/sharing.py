@@ -37,7 +37,8 @@ def share(
         *owners: two to five workers or their ids: the holders.
         field: accepted for 0.2.4 code; the ring is Z/2^64.
         crypto_provider: the worker that makes correlated randomness for products and comparisons; no holder.
-        protocol: how values are compared: ``"tree"`` (or ``"snn"``) or ``"fss"``.
+        protocol: how values are compared: ``"tree"`` (or ``"snn"``), or ``"fss"``, for two holders, which takes fewer
+            rounds and far more computing and sending: for few values over slow connections.
         width: bits that comparisons look at: 64, or 32 for integers (numbers times the scale) in [-2^31, 2^31).
         requires_grad: whether gradients are computed.
         no_wrap: return the bare link.
@@ -47,7 +48,8 @@ def share(
         ``(Wrapper)>[FixedPrecisionTensor>][AdditiveSharingTensor]…``
 
     Raises:
-        UsageError: fewer than two holders, one of them twice, floating-point numbers, or an unknown protocol.
+        UsageError: fewer than two holders, one of them twice, floating-point numbers, an unknown protocol, or one for
+            fewer holders.
         CryptoProviderError: the crypto provider is a holder.
     """
     holders, provider = parties(owners, crypto_provider)
@@ -178,9 +180,13 @@ def move(self: EncodedTensor, *holders: Any, crypto_provider: Any = None) -> Enc
 
     Returns:
         This tensor.
+
+    Raises:
+        UsageError: the protocol that compares does not work among so many holders.
     """
     shared = shared_under(self)
     new, provider = parties(holders, shared.provider if crypto_provider is None else crypto_provider)
+    comparison_named(shared.protocol, [holder.id for holder in new])
     settings = {"crypto_provider": provider, "protocol": shared.protocol, "width": shared.width}
     parts: list[Any] = [p.run("mpc.share", tuple(new), settings).wrap() for p in shared.shares.values()]
     total, *rest = [shared_under(part.get()) for part in parts]
