@@ -327,9 +327,10 @@ class EmptyCryptoPrimitiveStoreError(MpcError):
         self.kwargs_ = {"crypto_store": crypto_store, "available_instances": available_instances, **kwargs}
         super().__init__(
             f"You tried to run a crypto protocol with crypto provider {worker} but its crypto_store doesn't have "
-            f"enough primitives left for the type '{kwargs.get('op')}' ({kwargs.get('n_instances')} were requested while only "
-            f"{available_instances} are available). Use crypto_provider.prepare(function, *inputs, n_instances=...) or "
-            "crypto_store.provide_primitives before, or set crypto_store.force_preprocessing to False."
+            f"enough primitives left for the type '{kwargs.get('op')}' ({kwargs.get('n_instances')} were requested "
+            f"while only {available_instances} are available). Use crypto_provider.prepare(function, *inputs, "
+            "n_instances=...) or crypto_store.provide_primitives before, or set crypto_store.force_preprocessing to "
+            "False."
         )
 
 

@@ -94,7 +94,7 @@ class CryptoStore:
         provider: whose.
 
     Attributes:
-        force_preprocessing: whether a computation that finds nothing prepared fails instead of waiting for the provider.
+        force_preprocessing: whether a computation that finds nothing prepared fails.
     """
 
     def __init__(self, provider: Any) -> None:

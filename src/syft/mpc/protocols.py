@@ -39,16 +39,16 @@ def multiply(kind: str, spec: Spec, x: AdditiveSharingTensor, y: AdditiveSharing
         y: shared among the same holders.
     """
     group = x.group if x.provider is not None else y.group
+    shares = [(x.share_at(h.id, y, kind), y.share_at(h.id, x, kind)) for h in group.holders]
     left, right = _operands(kind, x, y, group)
     number, answer, _ = group.deal("mpc.deal_product", kind, spec, left.masks, right.masks)
     corrections = group.for_last(shown_by(answer))
-    op = "mpc.product"
     operands = [
-        (group.name, number, kind, spec, left.at(h, x.share_at(h.id, y, op)), right.at(h, y.share_at(h.id, x, op)), c)
-        for h, c in zip(group.holders, corrections, strict=True)
+        (group.name, number, kind, spec, left.at(h, mine), right.at(h, other), c)
+        for h, (mine, other), c in zip(group.holders, shares, corrections, strict=True)
     ]
     shape = product_shape(kind, spec, x.shape, y.shape)
-    return _like(x, group, group.post(op, operands), shape)
+    return _like(x, group, group.post("mpc.product", operands), shape)
 
 
 def _operands(kind: str, x: AdditiveSharingTensor, y: AdditiveSharingTensor, group: Group) -> list[Wire]:

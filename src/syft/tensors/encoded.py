@@ -70,7 +70,7 @@ class EncodedTensor(torch.Tensor):
                 out = rule(*operands, **named)
         if target is None:
             return encoded(out)
-        become(target, out)
+        become(target, out, reshaped=packet in _RESHAPING)
         return target
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -186,20 +186,33 @@ def encoded(out: Any) -> Any:
     return out
 
 
-def become(target: Any, out: Any) -> None:
+_RESHAPING = frozenset(
+    {torch.ops.aten.squeeze_, torch.ops.aten.t_, torch.ops.aten.transpose_, torch.ops.aten.unsqueeze_}
+)
+
+
+def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
     """Give an encoded tensor other numbers, in place.
+
+    Args:
+        target: whose numbers they will be.
+        out: the numbers.
+        reshaped: whether the shape may change, too.
 
     Raises:
         UnsupportedOp: it is a view of another tensor, which would not change with it.
         UsageError: the numbers have another shape, or are no integers as those of the tensor are.
     """
     number = settled(out) if isinstance(out, Number) else settled(out.number)
-    if target._is_view():
+    if target._is_view() and not reshaped:
         raise UnsupportedOp(
             "a part or another shape of an encoded tensor cannot be changed in place: the tensor it was taken from "
             "would stay as it is. Assign to it (x[0] = y), or compute a new tensor"
         )
-    if number.shape != target.shape:
+    if number.shape != target.shape and reshaped:
+        with torch._C.DisableTorchFunctionSubclass():
+            torch.Tensor.data.__set__(target, encoded(number))  # torch's own idea of the shape
+    elif number.shape != target.shape:
         raise UsageError(
             f"an encoded tensor of shape {tuple(target.shape)} cannot take {tuple(number.shape)} in place; compute a "
             "new tensor"

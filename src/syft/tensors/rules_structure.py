@@ -10,7 +10,7 @@ import torch
 
 from syft.exceptions import UsageError
 from syft.tensors import number as n
-from syft.tensors.encoded import EncodedTensor, composed, number, rule
+from syft.tensors.encoded import EncodedTensor, become, composed, number, number_of, rule
 from syft.tensors.moves import MOVES, SUMS
 from syft.tensors.number import Number, settled
 from syft.tensors.ring import ring_of
@@ -204,3 +204,15 @@ def _setitem(x: Any, index: Any, value: Any) -> None:
     value = value if isinstance(value, torch.Tensor) else torch.tensor(value)
     value = value.to(x.dtype).expand(places.shape).reshape(-1)
     x.index_put_(torch.unravel_index(places.reshape(-1), x.shape), value)
+
+
+@rule(aten._has_compatible_shallow_copy_type)
+def _takes_shape(a: Any, b: Any) -> bool:
+    return isinstance(a, Number) and isinstance(b, Number)
+
+
+@composed(torch.Tensor.data.__set__)  # type: ignore[attr-defined]
+def _set_data(x: Any, value: Any) -> None:
+    if not isinstance(x, EncodedTensor) or not isinstance(value, EncodedTensor):
+        raise UsageError("x.data takes what x is: encoded and plain tensors do not replace each other")
+    become(x, number_of(value))
