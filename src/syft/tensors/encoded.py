@@ -211,7 +211,7 @@ def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
         )
     if number.shape != target.shape and reshaped:
         with torch._C.DisableTorchFunctionSubclass():
-            torch.Tensor.data.__set__(target, encoded(number))  # torch's own idea of the shape
+            target.data = encoded(number)  # torch's own idea of the shape
     elif number.shape != target.shape:
         raise UsageError(
             f"an encoded tensor of shape {tuple(target.shape)} cannot take {tuple(number.shape)} in place; compute a "
