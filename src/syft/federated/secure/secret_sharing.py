@@ -7,6 +7,7 @@ number x is its value at x, so ``threshold`` shares give the secret and fewer sa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from syft.core.random import SYSTEM_RANDOM
 from syft.exceptions import AggregationError
@@ -66,17 +67,24 @@ def join_shares(shares: Mapping[int, bytes]) -> bytes:
             f"shares numbered {sorted(shares)} of {sorted({len(share) for share in shares.values()})} bytes make no "
             f"secret; shares have {SHARE_BYTES} bytes and numbers from 1"
         )
-    total = 0
-    for x, share in shares.items():
-        above, below = 1, 1
-        for other in shares:
-            if other != x:
-                above, below = above * other % PRIME, below * (other - x) % PRIME
-        total += int.from_bytes(share, "big") * above * pow(below, -1, PRIME)
-    total %= PRIME
+    weights = _weights(tuple(shares))
+    total = sum(int.from_bytes(share, "big") * w for share, w in zip(shares.values(), weights, strict=True)) % PRIME
     if total >= 1 << (8 * SECRET_BYTES):
         raise AggregationError("the shares do not fit together: one of them is wrong, or there are too few")
     return total.to_bytes(SECRET_BYTES, "big")
+
+
+@lru_cache(maxsize=8)  # a server joins many secrets out of the same clients' shares
+def _weights(numbers: tuple[int, ...]) -> list[int]:
+    """How much each share counts in the value at 0."""
+    weights = []
+    for x in numbers:
+        above, below = 1, 1
+        for other in numbers:
+            if other != x:
+                above, below = above * other % PRIME, below * (other - x) % PRIME
+        weights.append(above * pow(below, -1, PRIME) % PRIME)
+    return weights
 
 
 def _value_at(x: int, coefficients: list[int]) -> int:

@@ -99,7 +99,7 @@ class AggregationServer:
         masked = self._sound(2, third, (yield third), self._check_masked)
         total = torch.zeros(self.size, dtype=DTYPES[self.ring.bits])
         for vector in masked.values():
-            total += vector
+            total += vector.cpu()
         fourth = {name: (sorted(masked),) for name in masked}
         shares = self._sound(3, fourth, (yield fourth), self._check_shares(shared, masked))
         self._unmask(total, keys, shared, masked, shares)
@@ -137,8 +137,9 @@ class AggregationServer:
         return check
 
     def _check_masked(self, name: str, vector: Any) -> None:
-        fits_in = isinstance(vector, torch.Tensor) and vector.dtype == DTYPES[self.ring.bits]
-        _expect(name, fits_in and tuple(vector.shape) == (self.size,), f"a vector of {self.size} masked numbers")
+        plain = type(vector) is torch.Tensor and vector.layout is torch.strided
+        alike = plain and vector.dtype == DTYPES[self.ring.bits] and tuple(vector.shape) == (self.size,)
+        _expect(name, alike, f"{self.size} masked numbers")
 
     def _check_shares(self, shared: Mapping[str, Any], masked: Mapping[str, Any]) -> Callable[[str, Any], None]:
         def check(name: str, shares: Any) -> None:
