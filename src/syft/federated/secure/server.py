@@ -32,7 +32,7 @@ class Summed:
     Args:
         total: the sum of the vectors of `clients`, numbers of the ring.
         clients: whose vectors are in it.
-        lost: who is not, and why.
+        lost: who is not, and why. Those that have vanished since their vectors arrived are not lost.
     """
 
     total: torch.Tensor
@@ -103,7 +103,7 @@ class AggregationServer:
         fourth = {name: (sorted(masked),) for name in masked}
         shares = self._sound(3, fourth, (yield fourth), self._check_shares(shared, masked))
         self._unmask(total, keys, shared, masked, shares)
-        return Summed(total, tuple(masked), dict(self.lost))
+        return Summed(total, tuple(masked), {name: why for name, why in self.lost.items() if name not in masked})
 
     def _sound(self, stage: int, asked: Mapping[str, Any], answers: Answers, check: Callable[[str, Any], None]) -> Any:
         """The answers that can be used; the others are lost.
