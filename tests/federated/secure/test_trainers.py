@@ -161,8 +161,8 @@ def test_the_mean_goes_to_another_strategy(virtual: dict[str, Any], make: Any) -
 
 def test_a_strategy_with_a_term_in_the_loss(virtual: dict[str, Any]) -> None:
     plain, hidden = in_turn(virtual, FedProx(mu=0.5)), in_turn(virtual, SecureAggregation(FedProx(mu=0.5)))
-    plain.fit(2)
-    hidden.fit(2)
+    plain.fit(1)
+    hidden.fit(1)
     assert distance(plain.model, hidden.model) < 1e-5
     with pytest.raises(FederatedError, match="adds to the loss"):
         concurrent(virtual, SecureAggregation(FedProx()))
