@@ -110,7 +110,8 @@ class ConcurrentTrainer:
         _check_settings(model, workers, self.strategy, quorum, progress_timeout, patience)
         self.model, self.workers = model, dict(workers)
         self.history = History()
-        self._quorum, self._patience, self._evaluate = quorum, patience, evaluate
+        self._patience, self._evaluate = patience, evaluate
+        self._quorum = max(quorum, self.strategy.least) if isinstance(self.strategy, SecureAggregation) else quorum
         self._sent = copy.deepcopy(model)  # what travels; the global model changes only between rounds
         self._config = TrainConfig(
             self._sent,

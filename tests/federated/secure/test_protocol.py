@@ -188,7 +188,7 @@ def test_a_sealed_share_that_was_changed_is_noticed_by_who_gets_it() -> None:
     assert torch.equal(aggregate(clients_of("abcd", 3, RING), vectors, 3, change=change).total, sum_of(vectors, "abcd"))
 
 
-@pytest.mark.parametrize(("clients", "threshold"), [(1, None), (1, 1), (2, 1), (4, 2), (3, 4), (6, 3)])
+@pytest.mark.parametrize(("clients", "threshold"), [(1, None), (1, 1), (2, 1), (4, 2), (3, 4), (6, 3), (2049, None)])
 def test_thresholds_that_protect_nobody_are_refused(clients: int, threshold: int | None) -> None:
     with pytest.raises(AggregationError, match="it must be from"):
         threshold_for(clients, threshold)

@@ -16,6 +16,9 @@ from syft.federated.secure.key_agreement import KeyPair, derived, seal, unseal
 from syft.federated.secure.masks import mask_of
 from syft.federated.secure.secret_sharing import SECRET_BYTES, SHARE_BYTES, split_secret
 
+MOST_CLIENTS = 2048
+"""How many clients an aggregation has at most: what each does for its shares grows with their square."""
+
 MASKS, SHARES, OWN = "pairwise mask", "sealed shares", "own mask"
 """What keys are for."""
 
@@ -181,10 +184,10 @@ class AggregationClient:
                 f"client {self.name!r} shares no secrets: its own keys are missing from the list or changed, or two of "
                 f"the {len(told)} keys are the same"
             )
-        if not max(2, len(keys) // 2 + 1) <= self.threshold <= len(keys):
+        if not least_threshold(len(keys)) <= self.threshold <= len(keys) <= MOST_CLIENTS:
             raise AggregationError(
                 f"client {self.name!r} takes no part in an aggregation of {len(keys)} clients with threshold "
-                f"{self.threshold}; it must be more than half of them, and 2 at least"
+                f"{self.threshold}; it must be more than half of them, and 2 at least, and they {MOST_CLIENTS} at most"
             )
 
     def _label(self, sender: str, receiver: str) -> bytes:
@@ -204,6 +207,15 @@ class AggregationClient:
                 f"client {self.name!r} got {len(opened)} bytes from {sender!r} in place of two shares"
             )
         return opened
+
+
+def least_threshold(clients: int) -> int:
+    """The least threshold that protects so many clients.
+
+    With half of them or fewer, a server could tell one half one thing and the other half another, and get enough shares
+    of both kinds. A sum over one client is no sum.
+    """
+    return max(2, clients // 2 + 1)
 
 
 def fits(secret: bytes, check: bytes) -> bool:

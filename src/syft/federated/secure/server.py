@@ -10,7 +10,16 @@ from typing import Any
 import torch
 
 from syft.exceptions import AggregationError
-from syft.federated.secure.client import MASKS, OWN, PublicKeys, SharedKeys, Shares, fits
+from syft.federated.secure.client import (
+    MASKS,
+    MOST_CLIENTS,
+    OWN,
+    PublicKeys,
+    SharedKeys,
+    Shares,
+    fits,
+    least_threshold,
+)
 from syft.federated.secure.fixed_point import FixedPoint
 from syft.federated.secure.key_agreement import PUBLIC_BYTES, KeyPair, derived
 from syft.federated.secure.masks import DTYPES, mask_of
@@ -48,18 +57,19 @@ def threshold_for(clients: int, wanted: int | None = None) -> int:
         wanted: how many; two thirds, rounded up, and more than half in any case, when None.
 
     Raises:
-        AggregationError: it is not more than half of the clients, below 2, or more than there are.
+        AggregationError: it is not more than half of the clients, below 2, or more than there are, or there are too
+            many clients.
 
     Example:
         >>> [threshold_for(clients) for clients in (2, 3, 4, 6, 10)]
         [2, 2, 3, 4, 7]
     """
-    least = max(2, clients // 2 + 1)
+    least = least_threshold(clients)
     threshold = max(least, math.ceil(2 * clients / 3)) if wanted is None else wanted
-    if not least <= threshold <= clients:
+    if not least <= threshold <= clients <= MOST_CLIENTS:
         raise AggregationError(
             f"{clients} clients cannot sum in secret with threshold {threshold}: it must be from {least} (more than "
-            "half of them, and 2 at least) to their number"
+            f"half of them, and 2 at least) to their number, and that at most {MOST_CLIENTS}"
         )
     return threshold
 

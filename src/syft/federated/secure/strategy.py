@@ -77,6 +77,11 @@ class SecureAggregation(Strategy):
         self.threshold, self.max_norm, self.weighted = threshold, max_norm, weighted
         self.needs_start = self.strategy.needs_start
 
+    @property
+    def least(self) -> int:
+        """How many clients an aggregation cannot do without, however many there are."""
+        return 2 if self.threshold is None else self.threshold
+
     def check_clients(self, count: int) -> None:
         """See whether so many clients can sum in secret.
 

@@ -60,7 +60,9 @@ def weighted_change(
     if len(start) != len(trained):
         raise AggregationError(f"the model had {len(start)} tensors and has {len(trained)} now")
     if not (0 < weight < math.inf and math.isfinite(loss)):
-        raise AggregationError(f"a weight of {weight} and a loss of {loss} cannot be summed; both must be finite")
+        raise AggregationError(
+            f"a weight of {weight} and a loss of {loss} cannot be summed; both must be finite, and it must be over 0"
+        )
     changes, squares = [], 0.0
     for place, (before, after) in enumerate(zip(start, trained, strict=True)):
         if before.shape != after.shape or before.dtype != after.dtype or before.is_complex():
