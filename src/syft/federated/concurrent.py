@@ -127,6 +127,7 @@ class ConcurrentTrainer:
         self._places = _places(self._sent, self._config.training_plan().state.tensors())
         self._participants: dict[str, Participant] = {}
         self._secret: dict[str, SecretParticipant] = {}  # all of them, or none
+        self._listeners: Sequence[Callback] = ()
         for name, worker in self.workers.items():
             key = dataset if isinstance(dataset, str) else dataset[name]
             if isinstance(self.strategy, SecureAggregation):

@@ -75,14 +75,14 @@ class LeftThere:
     Args:
         update: who trained it and on how many samples; without its state.
         module: the remote module.
-        ids: the ids of the tensors of its state there, in the order of the state dict.
-        start: the ids of what they were before the training.
+        trained: pointers to the tensors of its state, in the order of the state dict.
+        start: pointers to copies of what they were before the training.
         train_loss: a pointer to the mean training loss of a sample.
     """
 
     update: ClientUpdate
     module: Any
-    ids: list[Any]
+    trained: list[Any]
     start: list[Any]
     train_loss: Any
 
@@ -161,13 +161,13 @@ class LocalTraining:
         module = local.module
         module.train()
         module.send(client.worker)
-        ids = [value.id_at_location for value in module.state_dict(keep_vars=True).values()]
-        start = [copied.id for copied in module.location.ask("aggregation", "remember", ids)]
+        trained = list(module.state_dict(keep_vars=True).values())
+        start = [value.detach().clone() for value in trained]
         done = self._passes(name, client, local, on_batch, reveal=False)
         samples = client.samples if client.samples is not None else done.samples
         figures = {"train_loss": math.nan, "batches": done.batches, "seconds": time.perf_counter() - started}
         update = ClientUpdate(name, {}, samples, figures)
-        return LeftThere(update, module, ids, start, done.train_loss)
+        return LeftThere(update, module, trained, start, done.train_loss)
 
     def _passes(
         self, name: str, client: Client, local: LocalCopy, on_batch: BatchListener | None, *, reveal: bool

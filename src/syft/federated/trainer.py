@@ -311,9 +311,9 @@ def _noted(number: int, name: str) -> Iterator[None]:
 def _offer(there: LeftThere, strategy: SecureAggregation) -> dict[str, Any]:
     """What is to be summed, as `AggregationService.advertise` takes it."""
     return {
-        "trained": there.ids,
+        "trained": [pointer.id_at_location for pointer in there.trained],
         "places": None,
-        "start": there.start,
+        "start": [pointer.id_at_location for pointer in there.start],
         "config": None,
         "weight": there.update.samples if strategy.weighted else 1,
         "loss": there.train_loss.id_at_location,

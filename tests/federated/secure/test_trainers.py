@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 from collections.abc import Callable
 from typing import Any
@@ -188,6 +189,20 @@ def test_nothing_stays_on_the_workers(four: dict[str, Any], make: Any) -> None:
     before = [len(worker._objects) for worker in four.values()]
     training.fit(2)
     assert [len(worker._objects) for worker in four.values()] == before
+
+
+def test_nothing_stays_where_a_training_fails(virtual: dict[str, Any]) -> None:
+    training = in_turn(virtual, SecureAggregation())
+    kim = training.clients["kim"]
+    training.clients["kim"] = Client(kim.worker, [(data, data) for data, _ in kim.batches])
+    before = [len(worker._objects) for worker in virtual.values()]
+    for _ in range(2):
+        with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever torch says of such targets
+            training.fit(1)
+        assert "while training client 'kim' in round 1" in raised.value.__notes__
+        del raised
+    gc.collect()
+    assert [len(worker._objects) for worker in virtual.values()] == before
 
 
 def test_a_checkpoint_goes_on(virtual: dict[str, Any], tmp_path: Any) -> None:
