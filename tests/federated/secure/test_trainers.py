@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import gc
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -298,6 +299,52 @@ def test_a_client_with_numbers_too_large_for_the_ring_is_left_out(virtual: dict[
     spoil(virtual["kim"], "kim", data_of("kim")[0] * 1e6)  # running means of a million, eleven samples
     record = concurrent(virtual, SecureAggregation(bits=32)).fit(1)[0]
     assert set(record.lost) == {"kim"} and "does not go into sums of 4 numbers of 32 bits" in record.lost["kim"]
+
+
+class Slow(TrainingService):
+    """Takes a while for each batch."""
+
+    pause = 0.0
+
+    def _batches(self, *args: Any, **kwargs: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for batch in super()._batches(*args, **kwargs):
+            time.sleep(self.pause)
+            yield batch
+
+
+def slowed(worker: Any, name: str, pause: float) -> Slow:
+    service = Slow(worker)
+    service.pause = pause
+    worker.__dict__["_services"] = {"training": service}
+    worker.add_dataset(sy.BaseDataset(*data_of(name)), key="points")
+    return service
+
+
+def test_a_worker_that_gets_on_slowly_is_waited_for(virtual: dict[str, Any]) -> None:
+    slowed(virtual["bob"], "bob", 0.4)  # two batches
+    assert not concurrent(virtual, SecureAggregation(), progress_timeout=0.7).fit(1)[0].lost
+
+
+def test_a_worker_that_does_not_get_on_is_left_out(virtual: dict[str, Any]) -> None:
+    slowed(virtual["bob"], "bob", 1.5)
+    record = concurrent(virtual, SecureAggregation(), progress_timeout=0.5).fit(1)[0]
+    assert set(record.lost) == {"bob"} and "no progress for 0.5 s" in record.lost["bob"]
+
+
+def test_a_worker_that_is_late_gives_what_it_has(virtual: dict[str, Any]) -> None:
+    service = slowed(virtual["alice"], "alice", 0.02)
+    training = concurrent(virtual, SecureAggregation(), local_epochs=100, quorum=3, patience=0.2)
+    record = training.fit(1)[0]
+    assert not record.lost and 0 < service.progress.steps < 500
+    others = sum(count for name, count in COUNTS.items() if name != "alice")
+    assert record.together["samples"] == others + service.progress.samples
+
+
+def test_some_clients_are_drawn_for_each_round(virtual: dict[str, Any]) -> None:
+    training = in_turn(virtual, SecureAggregation(threshold=2), clients_per_round=3)
+    (record,) = training.fit(1).rounds
+    assert len(record.clients) == 3
+    assert record.together["samples"] == sum(COUNTS[name] for name in record.clients)
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, whens: dict[str, str]) -> None:
