@@ -118,7 +118,7 @@ def test_control_with_a_threshold_of_half_two_stories_are_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "arrived", [[], ["a"], ["b", "c"], ["a", "b"], ["b", "c", "d", "x"], ["a", "a", "a"], ["b", "c", "d", "e"]]
+    "arrived", [[], ["a"], ["b", "c"], ["a", "b"], ["a", "b", "c", "x"], ["a", "a", "a"], ["b", "c", "d", "e"]]
 )
 def test_no_help_with_sums_that_hide_too_little_or_that_one_is_not_in(arrived: list[str]) -> None:
     server = Server(clients_of("abcde", 3, RING))

@@ -73,6 +73,32 @@ def test_an_update_is_summed_once(four: dict[str, Any]) -> None:
         aggregate(four, models, 4, b"two")
 
 
+def test_an_update_is_forgotten_once_it_is_masked(four: dict[str, Any]) -> None:
+    held: dict[str, list[int]] = {}
+
+    def noting(worker: Any, method: str, *args: Any) -> Any:
+        held.setdefault(method, []).append(len(worker._objects))
+        return ask(worker, method, *args)
+
+    models = {name: offer(four[name], torch.ones(2)) for name in NAMES}
+    asks = {name: partial(noting, four[name]) for name in NAMES}
+    sum_in_turn(talk(AggregationServer(NAMES, 3, RING, 4, b"one"), TERMS, models), asks)
+    assert held == {"advertise": [3] * 4, "share_keys": [1] * 4, "masked": [1] * 4, "unmask": [0] * 4}
+
+
+def test_the_weight_of_another_training_is_not_taken(hook: sy.TorchHook) -> None:
+    worker = sy.VirtualWorker(hook, id="trained", auto_add=False)
+    progress = worker.service("training").progress
+    progress.config = 7
+    model = offer(worker, torch.ones(2)) | {"config": 7, "weight": None}
+    with pytest.raises(AggregationError, match="has not trained with that config"):  # nothing at all
+        ask(worker, "advertise", b"one", "ann", TERMS, model)
+    progress.add(0.5, 8, first_pass=True)
+    with pytest.raises(AggregationError, match="has not trained with that config"):
+        ask(worker, "advertise", b"one", "ann", TERMS, offer(worker, torch.ones(2)) | {"config": 8, "weight": None})
+    ask(worker, "advertise", b"one", "ann", TERMS, offer(worker, torch.ones(2)) | {"config": 7, "weight": None})
+
+
 def test_an_update_that_was_offered_cannot_be_fetched(four: dict[str, Any]) -> None:
     model = offer(four["ann"], torch.ones(2))
     ask(four["ann"], "advertise", b"one", "ann", TERMS, model)
