@@ -24,7 +24,7 @@ def _moving(name: str) -> Callable[..., Number]:
 
 
 for _name, _packet in (*MOVES.items(), *SUMS.items()):
-    if _name not in ("sum", "cumsum"):
+    if _name not in ("sum", "cumsum", "index_sum"):
         rule(_packet)(_moving(_name))
 
 
