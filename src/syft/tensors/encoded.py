@@ -16,7 +16,8 @@ from syft.exceptions import NotLocalError, UnsupportedOp
 from syft.tensors.base import SyftTensor, link_text, register_wrapper
 from syft.tensors.costs import ACTIVE
 from syft.tensors.fixed import FixedPrecisionTensor
-from syft.tensors.number import Number, constant, settled
+from syft.tensors.number import Number, add, constant, replaced, settled
+from syft.tensors.ring import ring_of
 
 Rule = Callable[..., Any]
 
@@ -71,6 +72,8 @@ class EncodedTensor(torch.Tensor):
         if target is None:
             return encoded(out)
         become(target, out)
+        if target._is_view():
+            _write_through(target)
         return target
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -187,10 +190,29 @@ def encoded(out: Any) -> Any:
 
 
 def become(target: Any, out: Any) -> None:
-    """Give an encoded tensor other numbers, in place."""
-    number = settled(out) if isinstance(out, Number) else settled(out.number)
-    link = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
-    target.child = link
+    """Give an encoded tensor other numbers, in place; if it was shared, it stays shared.
+
+    Raises:
+        UnsupportedOp: these have another shape.
+    """
+    number, before = settled(out) if isinstance(out, Number) else settled(out.number), number_of(target)
+    if number.shape != before.shape:
+        raise UnsupportedOp(
+            f"an encoded tensor of shape {tuple(before.shape)} cannot take shape {tuple(number.shape)} in place; use "
+            "the op that returns a new tensor"
+        )
+    if isinstance(number.raw, torch.Tensor) and not isinstance(before.raw, torch.Tensor):
+        nothing = before.with_raw(ring_of(before.raw).scale(before.raw, 0), number.scale)
+        number = add(nothing, number)
+    target.child = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
+
+
+def _write_through(view: Any) -> None:
+    # A view has numbers of its own, which PyTorch does not know; what was written there belongs to its base, too.
+    base = view._base
+    whole = number_of(base)
+    places = view._view_func_unsafe(torch.arange(whole.shape.numel()).reshape(whole.shape))
+    become(base, replaced(settled(whole), places, number_of(view)))
 
 
 def number(value: Any, like: Number) -> Number:

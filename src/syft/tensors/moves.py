@@ -48,7 +48,6 @@ MOVES: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
 """Each element of the result is one of the operand, or zero."""
 
 
-
 def index_sum(values: torch.Tensor, dim: int, index: torch.Tensor, size: int) -> torch.Tensor:
     """Add elements up by where they belong.
 

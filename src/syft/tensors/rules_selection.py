@@ -64,7 +64,7 @@ def _extremes(x: Any, name: str, dim: Any, keepdim: bool, smallest: bool, with_p
         places = lines.reduced(selection.places(), keepdim) if with_places else None
 
         def spread(g: Number) -> Number:
-            return lines.back(selection.spread(g.moved("view", list(selection.values.shape))), a.shape)
+            return lines.back(selection.spread(g.moved("view", lines.lead)), a.shape)
 
         return lines.reduced(values, keepdim), places, spread
 
@@ -81,8 +81,6 @@ def _either(smallest: bool) -> Callable[..., Any]:
             return pair(input, other)
         if dim is None:
             return _extremes(input, name, None, False, smallest, False)
-        if not isinstance(dim, int):
-            raise UsageError(f"{name}() takes one dimension and not {dim!r}; use a{name}() for several")
         return kind(_extremes(input, name, dim, keepdim and input.dim() > 0, smallest, True))
 
     return either
@@ -133,7 +131,7 @@ def _arg(name: str, smallest: bool) -> Callable[..., Any]:
         lines = Lines.along(self.shape, dim)
         a = number_of(self)
         selection = _extreme(a, lines, smallest)
-        ones = a.with_raw(torch.ones(selection.values.shape, dtype=torch.int64), 1)
+        ones = a.with_raw(torch.ones(lines.lead, dtype=torch.int64), 1)
         hot = selection.hot if isinstance(selection, First) else selection.spread(ones)
         return encoded(lines.back(hot, self.shape))
 
@@ -151,8 +149,8 @@ def _arg(name: str, smallest: bool) -> Callable[..., Any]:
     return arg
 
 
-EncodedTensor.argmax = _arg("argmax", False)  # type: ignore[assignment,method-assign]
-EncodedTensor.argmin = _arg("argmin", True)  # type: ignore[assignment,method-assign]
+EncodedTensor.argmax = _arg("argmax", False)  # type: ignore[method-assign]
+EncodedTensor.argmin = _arg("argmin", True)  # type: ignore[method-assign]
 
 
 # --- order ----------------------------------------------------------------------------------------
@@ -235,7 +233,7 @@ def _max_pool(dims: int) -> Callable[..., Any]:
         lead = input.dim() - dims
         if lead < 1:
             raise UsageError(f"pooling over {dims} dimensions takes a tensor of {dims + 1} or more, not {input.dim()}")
-        windows = [Window(lead + i, *settings, ceil_mode) for i, settings in enumerate(zip(*sizes, strict=True))]
+        windows = [Window(lead + i, k, s, p, d, ceil_mode) for i, (k, s, p, d) in enumerate(zip(*sizes, strict=True))]
 
         def pick(a: Number) -> Picked:
             pooled = MaxPool(a, windows)

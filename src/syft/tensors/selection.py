@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -152,17 +153,21 @@ def _joined(a: Number, rest: Number) -> Number:
 # --- ranking --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Ranking:
     """Elements picked by their rank.
 
-    Attributes:
-        values: (…, picks)
+    Args:
+        elements: settled, (…, elements).
         hot: 1 where an element has the rank, else 0: (…, picks, elements).
     """
 
-    values: Number
-    hot: Number
+    def __init__(self, elements: Number, hot: Number) -> None:
+        self._elements, self.hot = elements, hot
+
+    @cached_property
+    def values(self) -> Number:
+        """(…, picks). Takes a round if the elements are shared and were in no product yet."""
+        return total(n.multiply(self.hot, self._elements.moved("unsqueeze", -2)), [-1])
 
     def places(self) -> Number:
         """See `Selection`. Takes no round."""
@@ -173,29 +178,33 @@ class Ranking:
         return total(n.multiply(self.hot, settled(g).moved("unsqueeze", -1)), [-2])
 
 
-@dataclass(frozen=True, slots=True)
 class First:
-    """The only pick of a ranking, without its dimension."""
+    """The only pick of a ranking, without its dimension.
 
-    ranking: Ranking
+    Args:
+        ranking: of one pick.
+    """
+
+    def __init__(self, ranking: Ranking) -> None:
+        self._ranking = ranking
 
     @property
     def values(self) -> Number:
         """See `Selection`."""
-        return self.ranking.values.moved("select", -1, 0)
+        return self._ranking.values.moved("select", -1, 0)
 
     @property
     def hot(self) -> Number:
         """1 where the element was picked, else 0."""
-        return self.ranking.hot.moved("select", -2, 0)
+        return self._ranking.hot.moved("select", -2, 0)
 
     def places(self) -> Number:
         """See `Selection`."""
-        return self.ranking.places().moved("select", -1, 0)
+        return self._ranking.places().moved("select", -1, 0)
 
     def spread(self, g: Number) -> Number:
         """See `Selection`."""
-        return self.ranking.spread(g.moved("unsqueeze", -1))
+        return self._ranking.spread(g.moved("unsqueeze", -1))
 
 
 def ranked(a: Number, ranks: Sequence[int], *, descending: bool) -> Ranking:
@@ -222,4 +231,4 @@ def ranked(a: Number, ranks: Sequence[int], *, descending: bool) -> Ranking:
     ahead = n.sub(behind.moved("index_sum", -1, first, length), behind.moved("index_sum", -1, second, length))
     rank = n.add(ahead, a.with_raw(torch.arange(length), 1)).moved("unsqueeze", -2)
     hot = n.zero(n.sub(rank, a.with_raw(torch.tensor(list(ranks)).unsqueeze(-1), 1)))
-    return Ranking(total(n.multiply(hot, a.moved("unsqueeze", -2)), [-1]), hot)
+    return Ranking(a, hot)

@@ -40,7 +40,9 @@ class Lines:
         count = max(1, len(shape))
         named = list(range(count)) if dim is None or dim == () else [dim] if isinstance(dim, int) else list(dim)
         if any(not -count <= d < count for d in named):
-            raise UsageError(f"there is no dimension {named} in a tensor of {len(shape)}: they go from 0, or from -1 down")
+            raise UsageError(
+                f"there is no dimension {named} in a tensor of {len(shape)}: they go from 0, or from -1 down"
+            )
         dims = tuple(sorted(d % count for d in named))
         if len(set(dims)) < len(dims):
             raise UsageError(f"dimensions {named} name one of them twice")
@@ -51,6 +53,11 @@ class Lines:
         """The dimensions that stay."""
         return [d for d in range(len(self.shape)) if d not in self.dims]
 
+    @property
+    def lead(self) -> list[int]:
+        """The sizes of these."""
+        return [self.shape[d] for d in self.others]
+
     def of(self, a: Number) -> Number:
         """(others …, elements)"""
         if not a.shape:
@@ -58,7 +65,7 @@ class Lines:
         a = _permuted(a, [*self.others, *self.dims])
         if len(self.dims) == 1:
             return a
-        return a.moved("view", [*[self.shape[d] for d in self.others], -1])
+        return a.moved("view", [*self.lead, -1])
 
     def back(self, lines: Number, shape: Any) -> Number:
         """Undo `of`, for as many elements along the dimensions as there are.
@@ -154,7 +161,9 @@ class MaxPool:
     def __init__(self, a: Number, windows: Sequence[Window]) -> None:
         self.shape = a.shape
         borders = [window.borders(a.shape[window.dim]) for window in windows]
-        self._inside = [(w.dim, before, before + a.shape[w.dim]) for w, (before, _) in zip(windows, borders, strict=True)]
+        self._inside = [
+            (w.dim, before, before + a.shape[w.dim]) for w, (before, _) in zip(windows, borders, strict=True)
+        ]
         padded = _with_border(settled(a), windows, borders)
         self._stages: list[tuple[Window, torch.Size, Selection]] = []
         for window in reversed(windows):
