@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 
 from syft.core.messages import Shown
 from syft.core.ops import Step, kernel
-from syft.core.random import SYSTEM_RANDOM
-from syft.exceptions import ProtocolStepError
-from syft.mpc.carry_tree import U64, as_words, choose, layout_of, padded
+from syft.mpc.carry_tree import U64
 from syft.mpc.kernels import as_tensor
+from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
 from syft.tensors.bilinear import largest, product, product_shape
 from syft.tensors.moves import move, moved_shape
 
 TOP = U64(1 << 63)
-
-
-class Masks:
-    """What the provider keeps of masks. No tensor: nobody fetches it, or computes with it but by the steps below.
-
-    Args:
-        group: whose strips they are made of.
-        tensors: int64.
-    """
-
-    __slots__ = ("group", "tensors")
-
-    remote_kind: ClassVar[str] = "mpc_masks"
-
-    def __init__(self, group: str, tensors: tuple[torch.Tensor, ...]) -> None:
-        self.group, self.tensors = group, tensors
-
-
-def _of_group(masks: Any, group: str) -> tuple[torch.Tensor, ...]:
-    # What is dealt from masks can be read by the last holder: it must not be of another group, nor any other tensor.
-    if type(masks) is not Masks or masks.group != group:
-        raise ProtocolStepError(
-            f"a provider deals from masks that it has kept for the same group, not from a {type(masks).__name__}"
-        )
-    return masks.tensors
 
 
 @kernel("mpc.deal_mask")
@@ -77,7 +51,7 @@ def deal_product(
     Returns:
         The correction for the last holder.
     """
-    left, right = _of_group(x, group), _of_group(y, group)
+    left, right = tensors_of(x, group), tensors_of(y, group)
     layout = ring_elements(product_shape(kind, spec, left[0].shape, right[0].shape).numel(), len(left) * len(right))
     service.check(8 * largest(kind, spec, left[0].shape, right[0].shape))
     products = [product(kind, spec, m, n) for m in left for n in right]
@@ -89,7 +63,7 @@ def deal_product(
 def deal_truncate(service: MpcService, group: str, number: int, masks: Masks, divisor: int) -> Step:
     """Share what a quotient needs of a mask r: the quotient of its low 63 bits, and its top bit as often as 2^63 holds
     the divisor. They are kept as the masks of the quotient."""
-    (mask,) = _of_group(masks, group)
+    (mask,) = tensors_of(masks, group)
     r = mask.reshape(-1).numpy().view(U64)
     low, top = r & ~TOP, r >> U64(63)
     quotient = divided(low, divisor)
@@ -100,23 +74,10 @@ def deal_truncate(service: MpcService, group: str, number: int, masks: Masks, di
     return Step(Shown((torch.from_numpy(correction),)), kept)
 
 
-@kernel("mpc.deal_compare")
-def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kind: str, width: int) -> Step:
-    """Share what a comparison needs of a mask; the blinding bits are kept as the masks of its result."""
-    (mask,) = _of_group(masks, group)
-    count = padded(mask.numel())
-    blind = SYSTEM_RANDOM.bytes(count) & np.uint8(1)
-    words = as_words(mask, width)
-    layout = layout_of(count, width, kind)
-    correction = service.dealer(group).deal(number, layout, lambda factors: choose(words, blind, width, kind, factors))
-    kept = torch.from_numpy(blind[: mask.numel()].astype(np.int64)).reshape(mask.shape)
-    return Step(Shown((torch.from_numpy(correction),)), Masks(group, (kept,)))
-
-
 @kernel("mpc.deal_arranged")
 def deal_arranged(service: MpcService, group: str, masks: Masks, name: str, args: Any) -> Step:
     """Keep masks whose elements are moved as those of the value are."""
-    tensors = _of_group(masks, group)
+    tensors = tensors_of(masks, group)
     service.check(8 * moved_shape(name, tensors[0].shape, args).numel())
     return Step(Shown(()), Masks(group, tuple([move(name, mask, *args) for mask in tensors])))
 

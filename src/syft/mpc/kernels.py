@@ -12,9 +12,8 @@ import numpy as np
 import torch
 
 from syft.core.messages import Shown
-from syft.core.ops import Step, kernel
+from syft.core.ops import kernel
 from syft.exceptions import ProtocolStepError
-from syft.mpc.carry_tree import U64, CarryTree, layout_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
 from syft.tensors.bilinear import largest, product, product_shape
@@ -128,48 +127,3 @@ def truncate(
     if party.first:
         out += public
     return out
-
-
-@kernel("mpc.compare")
-def compare(
-    service: MpcService,
-    group: str,
-    number: int,
-    kind: str,
-    width: int,
-    public: torch.Tensor,
-    correction: torch.Tensor | None,
-) -> Step:
-    """Begin a comparison; what is kept goes on with `compare_next`.
-
-    Args:
-        service: of this worker.
-        group: the holders and their provider.
-        number: of the strip.
-        kind: order or equality.
-        width: 32 or 64 bits.
-        public: the arranged complement of the masked value, int64 or int32.
-        correction: for the last holder.
-
-    Returns:
-        What this holder shows at the first level.
-    """
-    party = service.party(group)
-    words = public.numpy().view(U64 if width == 64 else np.uint32)
-    tree = CarryTree(
-        party.first, words, party.material(number, layout_of(words.size, width, kind), correction), width, kind
-    )
-    return Step(Shown((torch.from_numpy(tree.masked()),)), tree)
-
-
-@kernel("mpc.compare_next")
-def compare_next(service: MpcService, tree: CarryTree, shown: torch.Tensor) -> Shown:
-    """Go up a level with what all holders have shown together."""
-    tree.opened(shown.numpy())
-    return Shown((torch.from_numpy(tree.masked()),))
-
-
-@kernel("mpc.bits")
-def bits(service: MpcService, tree: CarryTree, result: torch.Tensor) -> torch.Tensor:
-    """A share of the result of a comparison, from the opened blinded one."""
-    return torch.from_numpy(tree.shares(result.reshape(-1).numpy())).reshape(result.shape)

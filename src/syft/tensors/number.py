@@ -103,12 +103,16 @@ def _scalar(value: float, encoding: Encoding) -> Number:
 
 def add(a: Number, b: Number) -> Number:
     """The sum, broadcast."""
+    if _factor(b) == 0:
+        return a
     a, b = aligned(*_alike(a, b))
     return a.with_raw(ring_of(a.raw, b.raw).add(a.raw, b.raw))
 
 
 def sub(a: Number, b: Number) -> Number:
     """The difference, broadcast."""
+    if _factor(b) == 0:
+        return a
     a, b = aligned(*_alike(a, b))
     return a.with_raw(ring_of(a.raw, b.raw).sub(a.raw, b.raw))
 
