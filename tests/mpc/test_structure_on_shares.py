@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
+from syft.exceptions import NotLocalError, UsageError
 from syft.mpc.sharing import is_shared
 from tests.conftest import WorkerMaker
 
@@ -254,8 +254,12 @@ def test_what_was_saved_for_gradients_is_not_written_over(encode: Any) -> None:
         x[0] = 1
 
 
-def test_shapes_do_not_change_in_place(encode: Any) -> None:
+def test_shapes_change_in_place_only_by_name(encode: Any) -> None:
     x = encode(X)
-    with pytest.raises(UnsupportedOp, match="use the op that returns a new tensor"):
-        x.t_()
-    assert torch.equal(opened(x), X)
+    row = x[0].clone()
+    with pytest.raises(UsageError, match="compute a new tensor"):
+        row.add_(x)
+    assert torch.equal(opened(row), X[0])
+    x.t_()
+    assert x.shape == (4, 3)
+    assert torch.equal(opened(x), X.t())

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from syft.exceptions import NotLocalError, UnsupportedOp
+from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor, link_text, register_wrapper
 from syft.tensors.costs import ACTIVE
 from syft.tensors.fixed import FixedPrecisionTensor
@@ -71,9 +71,7 @@ class EncodedTensor(torch.Tensor):
                 out = rule(*operands, **named)
         if target is None:
             return encoded(out)
-        become(target, out)
-        if target._is_view():
-            _write_through(target)
+        become(target, out, reshaped=packet in _RESHAPING)
         return target
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -189,22 +187,39 @@ def encoded(out: Any) -> Any:
     return out
 
 
-def become(target: Any, out: Any) -> None:
+_RESHAPING = frozenset(
+    {torch.ops.aten.squeeze_, torch.ops.aten.t_, torch.ops.aten.transpose_, torch.ops.aten.unsqueeze_}
+)
+
+
+def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
     """Give an encoded tensor other numbers, in place; if it was shared, it stays shared.
 
+    Args:
+        target: whose numbers they will be. If it is a view, what it was taken from changes, too.
+        out: the numbers.
+        reshaped: whether the shape may change, too.
+
     Raises:
-        UnsupportedOp: these have another shape.
+        UsageError: the numbers have another shape, or are no integers as those of the tensor are.
     """
     number, before = settled(out) if isinstance(out, Number) else settled(out.number), number_of(target)
-    if number.shape != before.shape:
-        raise UnsupportedOp(
-            f"an encoded tensor of shape {tuple(before.shape)} cannot take shape {tuple(number.shape)} in place; use "
-            "the op that returns a new tensor"
+    if number.shape != target.shape and reshaped:
+        with torch._C.DisableTorchFunctionSubclass():
+            target.data = encoded(number)  # torch's own idea of the shape
+    elif number.shape != target.shape:
+        raise UsageError(
+            f"an encoded tensor of shape {tuple(target.shape)} cannot take {tuple(number.shape)} in place; compute a "
+            "new tensor"
         )
+    if (number.encoding is None) != (before.encoding is None):
+        raise UsageError("integers cannot become numbers with fractional digits in place; compute a new tensor")
     if isinstance(number.raw, torch.Tensor) and not isinstance(before.raw, torch.Tensor):
         nothing = before.with_raw(ring_of(before.raw).scale(before.raw, 0), number.scale)
         number = add(nothing, number)
     target.child = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
+    if target._is_view() and not reshaped:
+        _write_through(target)
 
 
 def _write_through(view: Any) -> None:

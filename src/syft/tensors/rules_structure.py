@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from syft.exceptions import UsageError
 from syft.tensors import number as n
-from syft.tensors.encoded import number, rule
+from syft.tensors.encoded import EncodedTensor, become, composed, number, number_of, rule
 from syft.tensors.moves import MOVES, SUMS
 from syft.tensors.number import Number
 
@@ -91,7 +92,8 @@ def _cat(parts: Any, dim: int = 0) -> Number:
 
 def join(parts: Any, dim: int) -> Number:
     """Numbers and public tensors one after the other."""
-    like = next(p for p in parts if isinstance(p, Number))
+    given = [p for p in parts if isinstance(p, Number)]
+    like = next((p for p in given if p.encoding is not None), given[0])
     return n.join([number(p, like) for p in parts], dim)
 
 
@@ -191,3 +193,15 @@ def _where(condition: Any, a: Any, b: Any) -> Number:
 @rule(aten.masked_fill)
 def _masked_fill(a: Any, mask: Any, value: Any) -> Number:
     return _where(mask, number(value, a if isinstance(a, Number) else mask), a)
+
+
+@rule(aten._has_compatible_shallow_copy_type)
+def _takes_shape(a: Any, b: Any) -> bool:
+    return isinstance(a, Number) and isinstance(b, Number)
+
+
+@composed(torch.Tensor.data.__set__)  # type: ignore[attr-defined]
+def _set_data(x: Any, value: Any) -> None:
+    if not isinstance(x, EncodedTensor) or not isinstance(value, EncodedTensor):
+        raise UsageError("x.data takes what x is: encoded and plain tensors do not replace each other")
+    become(x, number_of(value))
