@@ -72,8 +72,6 @@ class EncodedTensor(torch.Tensor):
         if target is None:
             return encoded(out)
         become(target, out, reshaped=packet in _RESHAPING)
-        if target._is_view() and packet not in _RESHAPING:
-            _write_through(target)
         return target
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -198,7 +196,7 @@ def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
     """Give an encoded tensor other numbers, in place; if it was shared, it stays shared.
 
     Args:
-        target: whose numbers they will be.
+        target: whose numbers they will be. If it is a view, what it was taken from changes, too.
         out: the numbers.
         reshaped: whether the shape may change, too.
 
@@ -219,6 +217,8 @@ def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
     if isinstance(number.raw, torch.Tensor) and not isinstance(before.raw, torch.Tensor):
         number = add(before.with_raw(ring_of(before.raw).scale(before.raw, 0), number.scale), number)
     target.child = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
+    if target._is_view() and not reshaped:
+        _write_through(target)
 
 
 def _write_through(view: Any) -> None:

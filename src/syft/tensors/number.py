@@ -119,10 +119,11 @@ def sub(a: Number, b: Number) -> Number:
 
 
 def join(parts: Sequence[Number], dim: int) -> Number:
-    """One after the other along a dimension."""
-    like, scale = next((p for p in parts if p.encoding is not None), parts[0]), parts[0].scale
+    """One after the other along a dimension; with integers and numbers with an encoding, all get that encoding."""
+    like = next((one for one in parts if one.encoding is not None), parts[0])
+    scale = parts[0].scale
     if any(one.scale != scale for one in parts):
-        parts = [settled(one) for one in parts]
+        parts = [settled(one if one.encoding else like.with_raw(one.raw, one.scale)) for one in parts]
         scale = math.lcm(*[one.scale for one in parts])
     raws = [raised(one, scale).raw for one in parts]
     return like.with_raw(ring_of(*raws).join(raws, dim), scale)
