@@ -96,5 +96,11 @@ def test_fixed_numbers_compare_as_they_are_shown() -> None:
     x, y = torch.tensor([1.5, -2.25, 0.0, 0.1]), torch.tensor([1.5, 4.0, -0.0, 0.2])
     for encoding in ({"base": 2, "precision_fractional": 16}, {"base": 10, "precision_fractional": 3}):
         a, b = group.fixed(x, **encoding), group.fixed(y, **encoding)
-        for mine, plain in ((a > b, x > y), (a <= b, x <= y), (a == b, x == y), (a != b, x != y), (a >= 0.05, x >= 0.05)):
+        for mine, plain in (
+            (a > b, x > y),
+            (a <= b, x <= y),
+            (a == b, x == y),
+            (a != b, x != y),
+            (a >= 0.05, x >= 0.05),
+        ):
             assert torch.equal(mine.get().float_precision(), plain.float())
