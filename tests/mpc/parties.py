@@ -93,7 +93,7 @@ class Traffic:
 
     Attributes:
         sent: tensors in the operands of commands, by what they were sent for: op, role and place.
-        shown: what kernels answered with, by the op and who answered.
+        shown: what kernels answered with, by op, role and place.
         opened: what the answers of all holders to one step add up to, by the op.
     """
 
@@ -125,7 +125,8 @@ def listened(group: Parties, step: Callable[[], Any]) -> Traffic:
             for place, tensor in enumerate(tensors_in(message.args)):
                 traffic.sent.setdefault(f"{name}, {place}", []).append(tensor.clone())
         if type(answer) is Shown and answer.values:
-            traffic.shown.setdefault(name, []).append(answer.values[0].clone())
+            for place, tensor in enumerate(answer.values):
+                traffic.shown.setdefault(f"{name}, {place}", []).append(tensor.clone())
             if worker is not group.provider:
                 waiting = pending.setdefault(message.op, [])
                 waiting.append(answer.values[0].clone())

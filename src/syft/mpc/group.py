@@ -96,8 +96,9 @@ class Group:
             What waits for the answer of each, and pointers to what they keep.
         """
         ids = [new_id() for _ in self.holders]
-        answers = self._ask(op, operands, ids)
-        return answers, [ObjectPointer(h, id, h.client) for h, id in zip(self.holders, ids, strict=True)]
+        # Made first: when a holder fails, the others forget what they keep.
+        kept = [ObjectPointer(h, id, h.client) for h, id in zip(self.holders, ids, strict=True)]
+        return self._ask(op, operands, ids), kept
 
     def _ask(self, op: str, operands: Sequence[tuple[Any, ...]], ids: Sequence[Any]) -> list[Answer]:
         return [

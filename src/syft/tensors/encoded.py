@@ -215,8 +215,7 @@ def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
     if (number.encoding is None) != (before.encoding is None):
         raise UsageError("integers cannot become numbers with fractional digits in place; compute a new tensor")
     if isinstance(number.raw, torch.Tensor) and not isinstance(before.raw, torch.Tensor):
-        nothing = before.with_raw(ring_of(before.raw).scale(before.raw, 0), number.scale)
-        number = add(nothing, number)
+        number = add(before.with_raw(ring_of(before.raw).scale(before.raw, 0), number.scale), number)
     target.child = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
     if target._is_view() and not reshaped:
         _write_through(target)

@@ -245,7 +245,7 @@ class PointerTensor(ObjectPointer, SyftTensor):
         return self.attr("data")
 
     def attr(self, name: str) -> PointerTensor:
-        """A pointer to an attribute (``"grad"``, ``"data"`` or ``"child"``) with this pointer's ids; it deletes nothing."""
+        """A pointer to an attribute (``"grad"``, ``"data"`` or ``"child"``) with this pointer's ids; owns nothing."""
         self.check_alive()
         out: PointerTensor = PointerTensor.__new__(PointerTensor)
         out.location, out.id_at_location, out.owner = self.location, self.id_at_location, self.owner
