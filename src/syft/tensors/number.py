@@ -121,6 +121,8 @@ def neg(a: Number) -> Number:
 def multiply(a: Number, b: Number, kind: str = "mul", spec: Spec = ()) -> Number:
     """A product; the scales multiply, and what is too much is divided away first."""
     limit = a.unit * a.unit * _SPARE
+    if a.raw is b.raw and a.scale * b.scale > limit:
+        a = b = settled(a)
     if a.scale * b.scale > limit:
         a, b = (settled(a), b) if a.scale >= b.scale else (a, settled(b))
     if a.scale * b.scale > limit:
