@@ -51,6 +51,11 @@ def _clamp(a: Number, low: Any = None, high: Any = None) -> Number:
     return out
 
 
+@rule(aten.hardtanh)
+def _hardtanh(a: Number, low: Any = -1, high: Any = 1) -> Number:
+    return _clamp(a, low, high)
+
+
 @rule(aten.clamp_min)
 def _clamp_min(a: Number, low: Any) -> Number:
     return _clamp(a, low)
