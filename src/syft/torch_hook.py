@@ -17,7 +17,7 @@ from syft.exceptions import UnsupportedOp
 from syft.federated import federated_client
 from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
-from syft.mpc import dealing, kernels, remote_verbs, ring, sharing, travel
+from syft.mpc import dealing, kernels, preparing, remote_verbs, ring, sharing, travel
 from syft.mpc import modules as mpc_modules
 from syft.mpc import service as mpc_service
 from syft.plans import serving
@@ -27,7 +27,10 @@ from syft.tensors import (
     pointer_rules,
     precision,
     rules_arithmetic,
+    rules_functions,
+    rules_indexing,
     rules_networks,
+    rules_selection,
     rules_structure,
     verbs,
     wire,
@@ -123,6 +126,8 @@ METHODS: dict[type, dict[str, Any]] = {
 `before_step` before every optimizer step, through the hook it offers for that."""
 
 WORKER_METHODS: dict[str, Any] = {
+    "prepare": preparing.prepare,
+    "crypto_store": property(preparing.crypto_store),
     "serve_model": serving.serve_model,
     "list_models": serving.list_models,
     "models": property(serving.models),
@@ -143,7 +148,10 @@ _RULES = (
     pointer_rules,
     wire,
     rules_arithmetic,
+    rules_functions,
+    rules_indexing,
     rules_networks,
+    rules_selection,
     rules_structure,
     kernels,
     dealing,
