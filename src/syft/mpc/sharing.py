@@ -14,9 +14,9 @@ from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor, become, link_under, number_of
 from syft.tensors.fixed import FixedPrecisionTensor
+from syft.tensors.in_place import swapped
 from syft.tensors.number import Number, settled
 from syft.tensors.pointer import PointerTensor
-from syft.tensors.precision import swapped
 
 PROTOCOLS = {"tree": "tree", "snn": "tree", "fss": "fss"}
 """The names of the protocols that compare values; 0.2.4's is an alias."""
