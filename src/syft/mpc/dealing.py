@@ -14,7 +14,7 @@ from syft.mpc.carry_tree import U64, as_words, choose, layout_of, padded
 from syft.mpc.kernels import as_tensor
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
-from syft.tensors.bilinear import product
+from syft.tensors.bilinear import product, product_shape
 from syft.tensors.moves import move
 
 TOP = U64(1 << 63)
@@ -23,9 +23,7 @@ TOP = U64(1 << 63)
 @kernel("mpc.deal_mask")
 def deal_mask(service: MpcService, group: str, number: int, shape: torch.Size) -> Step:
     """Keep the mask that the holders' strips of this number add up to."""
-    nbytes = 8 * torch.Size(shape).numel()
-    first, *others = [tape.strip(number, nbytes).view(U64) for tape in service.dealer(group).tapes]
-    total = sum(others, first)
+    total = service.dealer(group).mask(number, torch.Size(shape).numel())
     return Step(Shown(()), (as_tensor(total, shape),))
 
 
@@ -53,8 +51,9 @@ def deal_product(
     Returns:
         The correction for the last holder.
     """
+    layout = ring_elements(product_shape(kind, spec, x[0].shape, y[0].shape).numel(), len(x) * len(y))
+    service.check(layout.nbytes)
     products = [product(kind, spec, m, n) for m in x for n in y]
-    layout = ring_elements(products[0].numel(), len(products))
     words = [p.reshape(-1).numpy().view(U64) for p in products]
     return _shown(service.dealer(group).deal(number, layout, lambda _: words))
 

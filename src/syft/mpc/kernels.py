@@ -16,8 +16,8 @@ from syft.core.ops import Step, kernel
 from syft.mpc.carry_tree import U64, CarryTree, layout_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
-from syft.tensors.bilinear import product
-from syft.tensors.moves import move
+from syft.tensors.bilinear import product, product_shape
+from syft.tensors.moves import move, moved_shape
 
 Coefficients = tuple[torch.Tensor | None, ...]
 
@@ -66,12 +66,13 @@ def multiply(
     """
     party = service.party(group)
     (x_share, x_public, x_coefficients), (y_share, y_public, y_coefficients) = x, y
+    pairs = [(c, d) for c in x_coefficients for d in y_coefficients]
+    layout = ring_elements(product_shape(kind, spec, x_share.shape, y_share.shape).numel(), len(pairs))
+    material = party.material(number, layout, correction)
     hidden = x_share - x_public if party.first else x_share
     out = product(kind, spec, x_public, y_share)
     out += product(kind, spec, hidden, y_public)
-    pairs = [(c, d) for c in x_coefficients for d in y_coefficients]
-    layout = ring_elements(out.numel(), len(pairs))
-    for (c, d), words in zip(pairs, party.material(number, layout, correction), strict=True):
+    for (c, d), words in zip(pairs, material, strict=True):
         term = as_tensor(words, out.shape)
         out += term if c is None and d is None else _scaled(_scaled(term, c), d)
     return out
@@ -84,12 +85,14 @@ def _scaled(term: torch.Tensor, coefficient: torch.Tensor | None) -> torch.Tenso
 @kernel("mpc.linear")
 def linear(service: MpcService, kind: str, spec: tuple[Any, ...], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """The product of a share and a public tensor, in either order."""
+    service.check(8 * product_shape(kind, spec, x.shape, y.shape).numel())
     return product(kind, spec, x, y)
 
 
 @kernel("mpc.move")
 def rearrange(service: MpcService, name: str, share: torch.Tensor, args: tuple[Any, ...]) -> torch.Tensor:
     """An op that moves elements of a share, or adds them up."""
+    service.check(8 * moved_shape(name, share.shape, args).numel())
     return move(name, share, *args)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from syft.core.random import KEY_BYTES, Tape
-from syft.exceptions import ProtocolStepError
+from syft.exceptions import LimitExceededError, ProtocolStepError
 from syft.mpc.material import Layout, Words, dealt, held
 from syft.mpc.spent import Spent
+
+Limits = Callable[[int], None]
 
 
 class Party:
@@ -22,13 +25,14 @@ class Party:
         index: its place among the holders, from 0.
         count: how many holders there are.
         tape: what it shares with the provider.
+        limits: says whether so much memory may be used.
     """
 
-    __slots__ = ("count", "first", "last", "spent", "tape")
+    __slots__ = ("count", "first", "last", "limits", "spent", "tape")
 
-    def __init__(self, index: int, count: int, tape: Tape) -> None:
+    def __init__(self, index: int, count: int, tape: Tape, limits: Limits) -> None:
         self.first, self.last, self.count = index == 0, index == count - 1, count
-        self.tape = tape
+        self.tape, self.limits = tape, limits
         self.spent = Spent()
 
     def material(self, number: int, layout: Layout, correction: Any) -> list[Words]:
@@ -42,6 +46,7 @@ class Party:
         Raises:
             ProtocolStepError: the strip was used before.
         """
+        self.limits(layout.nbytes)
         self.spent.add(number)
         return held(self.tape, number, layout, correction.numpy() if self.last and layout.correlated else None)
 
@@ -51,15 +56,23 @@ class Dealer:
 
     Args:
         tapes: what it shares with each holder, in their order.
+        limits: says whether so much memory may be used.
     """
 
-    __slots__ = ("tapes",)
+    __slots__ = ("limits", "tapes")
 
-    def __init__(self, tapes: Sequence[Tape]) -> None:
-        self.tapes = tapes
+    def __init__(self, tapes: Sequence[Tape], limits: Limits) -> None:
+        self.tapes, self.limits = tapes, limits
+
+    def mask(self, number: int, count: int) -> Words:
+        """So many ring elements that the holders' strips of this number add up to."""
+        self.limits(8 * count)
+        first, *others = [tape.strip(number, 8 * count).view(np.uint64) for tape in self.tapes]
+        return sum(others, first)
 
     def deal(self, number: int, layout: Layout, choose: Any) -> Words:
         """See `dealt`."""
+        self.limits(layout.nbytes)
         return dealt(self.tapes, number, layout, choose)
 
 
@@ -92,18 +105,31 @@ class MpcService:
             provider: the provider's public key.
         """
         public = self._new_key(group)
-        self.parties[group] = Party(index, count, _tape(self._keys.pop(group), provider, group, index))
+        self.parties[group] = Party(index, count, _tape(self._keys.pop(group), provider, group, index), self.check)
         return public
 
     def meet(self, group: str, holders: Sequence[bytes]) -> None:
         """Complete a group as its provider, with the public keys of its holders in their order."""
         own = self._keys.pop(group)
-        self.dealers[group] = Dealer([_tape(own, key, group, index) for index, key in enumerate(holders)])
+        self.dealers[group] = Dealer([_tape(own, key, group, index) for index, key in enumerate(holders)], self.check)
 
     def leave(self, group: str) -> None:
         """Forget a group and its keys."""
         for known in (self._keys, self.parties, self.dealers):
             known.pop(group, None)
+
+    def check(self, nbytes: int) -> None:
+        """Refuse a step that takes more memory than this worker allows a result.
+
+        Raises:
+            LimitExceededError: it does.
+        """
+        limit = self.worker._executor.policy.result_bytes
+        if limit is not None and nbytes > limit:
+            raise LimitExceededError(
+                f"this step would take {nbytes:,} bytes, and worker {self.worker.id!r} allows {limit:,} a result; work "
+                "in parts, or let its owner raise the limit"
+            )
 
     def party(self, group: str) -> Party:
         """This worker as a holder of a group.

@@ -218,7 +218,7 @@ class AdditiveSharingTensor(SyftTensor):
         return result
 
     def first(self, op: str, *args: Any, shape: Any = None) -> Self:
-        """Run a torch op on the first share only: how public values are added. The other shares are those of this tensor."""
+        """Run a torch op on the first share only: how public values are added. The other shares stay as they are."""
         out = {}
         for index, (place, pointer) in enumerate(self.shares.items()):
             out[place] = pointer if index else _run(pointer, op, args)

@@ -36,6 +36,7 @@ from syft.workers.remote_requests import RemoteRequests
 from syft.workers.virtual import VirtualWorker
 
 _MEETS = frozenset({m.Put, m.Call, m.Relay})
+_MEETING_OPS = frozenset({"mpc.share"})
 _BROKEN = frozenset({"ConnectionLost", "SessionLost"})
 _BACKWARD_NAMES = frozenset({"Tensor.backward", "torch.autograd.backward"})
 
@@ -294,7 +295,7 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
 
     def _prepared(self, message: Any) -> Sequence[Buffer]:
         kind = type(message)
-        if kind in _MEETS:
+        if kind in _MEETS or (kind is m.Command and message.op in _MEETING_OPS):
             self._introduce_to(message)
         if self.watched:
             self._watch(message)
