@@ -70,6 +70,8 @@ METHODS: dict[type, dict[str, Any]] = {
         "float_prec_": precision.float_precision_,
         "share": sharing.share,
         "share_": sharing.share_,
+        "encrypt": sharing.encrypt,
+        "decrypt": sharing.decrypt,
         "handle_func_command": staticmethod(handle_func_command),
         "combine": verbs.combine,
         "create_pointer": verbs.create_pointer,

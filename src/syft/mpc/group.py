@@ -20,6 +20,8 @@ from syft.tensors.costs import ACTIVE
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor, pointer_to
 
+_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
+
 PROTOCOLS = "mpc"
 Answer = Callable[[], Any]
 
@@ -60,7 +62,7 @@ class Group:
         out = {}
         for holder, args in zip(self.holders, operands, strict=True):
             result = new_id()
-            holder.post(Command(op, args, None, result, False))
+            holder.post(Command(op, args, None, result, _grad()))
             out[holder.id] = pointer_to(holder, result, holder.client)
         return out
 
@@ -77,7 +79,7 @@ class Group:
         """
         ids = results if results is not None else [None] * len(self.holders)
         return [
-            holder.begin(Command(op, args, None, id if id is not None else new_id(), False))
+            holder.begin(Command(op, args, None, id if id is not None else new_id(), _grad()))
             for holder, args, id in zip(self.holders, operands, ids, strict=True)
         ]
 
@@ -125,7 +127,7 @@ class Group:
 
     def _deal(self, op: str, args: tuple[Any, ...], result: Any) -> Answer:
         profile = ACTIVE.get()
-        command = Command(op, (self.name, *args), None, result, False)
+        command = Command(op, (self.name, *args), None, result, _grad())
         if profile is None:
             return self.provider.begin(command)
         with profile.dealing():

@@ -171,5 +171,5 @@ def _like(
     x: AdditiveSharingTensor, group: Group, shares: dict[Any, PointerTensor], shape: Sequence[int]
 ) -> AdditiveSharingTensor:
     out = x.like(shares, shape)
-    out.provider = group.provider
+    out.provider, out._group = group.provider, group
     return out

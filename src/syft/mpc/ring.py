@@ -14,6 +14,8 @@ from syft.mpc.shared import AdditiveSharingTensor
 from syft.tensors.bilinear import Spec
 from syft.tensors.pointer import pointer_to
 
+_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
+
 Shared = AdditiveSharingTensor
 
 
@@ -78,7 +80,7 @@ class SharedRing:
                 for part in parts
             ]
             result = new_id()
-            pointer.location.post(Command("torch.cat", (pieces, dim), None, result, False))
+            pointer.location.post(Command("torch.cat", (pieces, dim), None, result, _grad()))
             shares[place] = pointer_to(pointer.location, result, pointer.owner)
         dim %= len(model.shape)
         shape = list(model.shape)

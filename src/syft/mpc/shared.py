@@ -29,6 +29,8 @@ from syft.tensors.moves import MOVES, moved_shape
 from syft.tensors.multi_pointer import MultiPointerTensor
 from syft.tensors.pointer import PointerTensor, pointer_to
 
+_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
+
 WIDTHS = (32, 64)
 
 
@@ -78,6 +80,7 @@ class AdditiveSharingTensor(SyftTensor):
         self.provider, self.protocol, self.width = crypto_provider, protocol, width
         self.wire: Wire | None = None
         self.passes: AdditiveSharingTensor | None = None  # where the rectifier that made this let values pass
+        self._group: Group | None = None
         self._lent = False  # whether other tensors have some of the pointers
         self._origin: tuple[AdditiveSharingTensor, str, tuple[Any, ...]] | None = None
 
@@ -130,7 +133,9 @@ class AdditiveSharingTensor(SyftTensor):
                 f"multiplying and comparing values shared among {names} needs a crypto provider, a worker that holds "
                 f"no share of them: share(..., crypto_provider=james)"
             )
-        return group_of(self.holders, self.provider)
+        if self._group is None:
+            self._group = group_of(self.holders, self.provider)
+        return self._group
 
     def get_class_attributes(self) -> dict[str, Any]:
         """What makes another tensor like this one."""
@@ -145,7 +150,7 @@ class AdditiveSharingTensor(SyftTensor):
         out.child, out.shape = shares, torch.Size(shape)
         out.provider, out.protocol, out.width = self.provider, self.protocol, self.width
         out.wire = out._origin = out.passes = None
-        out._lent = False
+        out._lent, out._group = False, self._group
         return out
 
     # --- opening ------------------------------------------------------------------------------------
@@ -311,7 +316,7 @@ class AdditiveSharingTensor(SyftTensor):
 
 def _run(pointer: PointerTensor, op: str, args: tuple[Any, ...]) -> PointerTensor:
     location, result = pointer.location, new_id()
-    location.post(Command(op, (pointer._ref or pointer.ref, *args), None, result, False))
+    location.post(Command(op, (pointer._ref or pointer.ref, *args), None, result, _grad()))
     return pointer_to(location, result, pointer.owner)
 
 
@@ -327,7 +332,7 @@ def kernel_at(pointer: PointerTensor, op: str, operands: tuple[Any, ...]) -> Poi
         A pointer to the result.
     """
     result = new_id()
-    pointer.location.post(Command(op, operands, None, result, False))
+    pointer.location.post(Command(op, operands, None, result, _grad()))
     return pointer_to(pointer.location, result, pointer.owner)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from syft.core.session import SESSION
-from syft.exceptions import CryptoProviderError, NotRemoteError, UsageError
+from syft.exceptions import CryptoProviderError, NotRemoteError, NotSupportedError, UsageError
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
@@ -17,6 +17,7 @@ from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.in_place import swapped
 from syft.tensors.number import Number, settled
 from syft.tensors.pointer import PointerTensor
+from syft.tensors.precision import fix_precision
 
 PROTOCOLS = {"tree": "tree", "snn": "tree", "fss": "fss"}
 """The names of the protocols that compare values; 0.2.4's is an alias."""
@@ -52,7 +53,7 @@ def share(
         UsageError: fewer than two holders, one of them twice, floating-point numbers, or an unknown protocol.
         CryptoProviderError: the crypto provider is a holder.
     """
-    holders, provider = _parties(owners, crypto_provider)
+    holders, provider = parties(owners, crypto_provider)
     if protocol not in PROTOCOLS:
         raise UsageError(f"there is no protocol {protocol!r} for comparisons; there are {', '.join(PROTOCOLS)}")
     if width not in WIDTHS:
@@ -74,7 +75,8 @@ def share_(self: torch.Tensor, *owners: Any, **kwargs: Any) -> torch.Tensor:
     return swapped(self, share(self, *owners, **kwargs))
 
 
-def _parties(owners: tuple[Any, ...], crypto_provider: Any) -> tuple[list[Any], Any]:
+def parties(owners: Sequence[Any], crypto_provider: Any) -> tuple[list[Any], Any]:
+    """The holders and the provider of a sharing, checked; see `share`."""
     holders = [SESSION.worker(owner) for owner in owners]
     names = [holder.id for holder in holders]
     if len(holders) < 2:
@@ -167,6 +169,78 @@ def refresh(self: EncodedTensor) -> EncodedTensor:
     return self
 
 
+def move(self: EncodedTensor, *holders: Any, crypto_provider: Any = None) -> EncodedTensor:
+    """Give the values to other holders; nobody sees them. Each holder of now shares its share among the new ones.
+
+    Args:
+        *holders: two workers at least, or their ids.
+        crypto_provider: theirs; the one of before when None.
+
+    Returns:
+        This tensor.
+    """
+    shared = shared_under(self)
+    new, provider = parties(holders, shared.provider if crypto_provider is None else crypto_provider)
+    settings = {"crypto_provider": provider, "protocol": shared.protocol, "width": shared.width}
+    parts = [pointer.run("mpc.share", tuple(new), settings).wrap() for pointer in shared.shares.values()]
+    total, *rest = [shared_under(part.get()) for part in parts]
+    for part in rest:
+        total = total.each("torch.add", part)
+    number = number_of(self)
+    with torch.no_grad():
+        become(self, number.with_raw(total, number.unit))
+    return self
+
+
+def encrypt(
+    self: torch.Tensor,
+    *keys: Any,
+    protocol: str = "mpc",
+    workers: Sequence[Any] = (),
+    crypto_provider: Any = None,
+    inplace: bool = False,
+    **settings: Any,
+) -> Any:
+    """Write numbers in fixed precision and share them, in one call.
+
+    Args:
+        *keys: a public key, for other kinds of encryption.
+        protocol: ``"mpc"``, or what `share` takes.
+        workers: the holders.
+        crypto_provider: see `share`.
+        inplace: change this very tensor.
+        **settings: ``base``, ``precision_fractional`` and ``dtype`` for the encoding, the rest for `share`.
+
+    Returns:
+        ``(Wrapper)>FixedPrecisionTensor>[AdditiveSharingTensor]…``
+
+    Raises:
+        NotSupportedError: another kind of encryption was asked for.
+    """
+    if keys or (protocol != "mpc" and protocol not in PROTOCOLS):
+        raise NotSupportedError(
+            "Currently the .encrypt() method only supports Secure Multi-Party Computation: x.encrypt(workers=[alice, "
+            f"bob], crypto_provider=james); {keys or protocol!r} was given"
+        )
+    encoding = {name: settings.pop(name) for name in ("base", "precision_fractional", "dtype") if name in settings}
+    settings["protocol"] = "tree" if protocol == "mpc" else protocol
+    out = share(fix_precision(self, **encoding), *workers, crypto_provider=crypto_provider, **settings)
+    return swapped(self, out) if inplace else out
+
+
+def decrypt(self: torch.Tensor, inplace: bool = False, **_ignored: Any) -> torch.Tensor:
+    """The numbers of a shared tensor as float32 (integers as they are); its shares stay where they are.
+
+    Args:
+        inplace: change this very tensor.
+        **_ignored: accepted for 0.2 code.
+    """
+    number = number_of(self)
+    values = shared_under(self).get(keep=True)
+    out = values if number.encoding is None else number.encoding.decode(values)
+    return swapped(self, out) if inplace else out
+
+
 def virtual_get(self: EncodedTensor) -> torch.Tensor:
     """The integers, without moving the shares. Only where all holders are virtual workers."""
     return shared_under(self).virtual_get()
@@ -187,6 +261,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "refresh": refresh,
     "virtual_get": virtual_get,
     "reconstruct": reconstruct,
+    "move": move,
 }
 """What encoded tensors can do besides torch's methods."""
 

@@ -28,7 +28,7 @@ _REF = m.Ref
 _TENSOR = Returns.TENSOR
 # What a worker may answer with as it is. Tensors, and whatever else an op may return, stay.
 _ANSWERS = frozenset(
-    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout, m.Shown}
+    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout}
 )
 
 
@@ -93,8 +93,6 @@ class Executor:
         kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
         limit = self.policy.result_bytes
         if op.name.startswith(KERNEL):
-            if not all(type(a) is torch.Tensor or may_see(a, None) for a in args):
-                raise GetNotPermittedError(f"{op.name!r} takes no private tensors: what it computes is shown to others")
             args.insert(0, self.worker.service(PROTOCOLS))
         elif op.key in GUARDED:
             self.policy.check(op, args, kwargs)
@@ -134,7 +132,11 @@ class Executor:
         """Keep the tensors of a result and say where they are; plain values answer for themselves."""
         if type(out) is Step:
             self.store.put(new_id() if result is None else result, out.kept)
-            return out.shown
+            out = out.shown
+        if type(out) is m.Shown:
+            if any(type(value) is not torch.Tensor for value in out.values):
+                raise GetNotPermittedError("a step of a protocol shows plain tensors only, and no private ones")
+            return out
         if isinstance(out, torch.Tensor) or hasattr(type(out), "remote_kind"):
             id = new_id() if result is None else result
             self.store.put(id, out)
