@@ -66,22 +66,41 @@ class Group:
             out[holder.id] = pointer_to(holder, result, holder.client)
         return out
 
-    def ask(self, op: str, operands: Sequence[tuple[Any, ...]], results: Sequence[Any] | None = None) -> list[Answer]:
+    def ask(self, op: str, operands: Sequence[tuple[Any, ...]]) -> list[Answer]:
         """Run a kernel at each holder that shows something.
 
         Args:
             op: its name.
             operands: of each holder, in their order.
-            results: the ids under which holders keep what they keep.
 
         Returns:
             What waits for the answer of each.
         """
-        ids = results if results is not None else [None] * len(self.holders)
+        return self._ask(op, operands, [new_id() for _ in self.holders])
+
+    def start(self, op: str, operands: Sequence[tuple[Any, ...]]) -> tuple[list[Answer], list[ObjectPointer]]:
+        """Run a kernel at each holder that shows something, and keeps something for later.
+
+        Args:
+            op: its name.
+            operands: of each holder, in their order.
+
+        Returns:
+            What waits for the answer of each, and pointers to what they keep.
+        """
+        ids = [new_id() for _ in self.holders]
+        answers = self._ask(op, operands, ids)
+        return answers, [ObjectPointer(h, id, h.client) for h, id in zip(self.holders, ids, strict=True)]
+
+    def _ask(self, op: str, operands: Sequence[tuple[Any, ...]], ids: Sequence[Any]) -> list[Answer]:
         return [
-            holder.begin(Command(op, args, None, id if id is not None else new_id(), _grad()))
+            holder.begin(Command(op, args, None, id, _grad()))
             for holder, args, id in zip(self.holders, operands, ids, strict=True)
         ]
+
+    def for_last(self, correction: torch.Tensor) -> list[torch.Tensor | None]:
+        """The operand of each holder that is a correction for the last one."""
+        return [*[None] * (len(self.holders) - 1), correction]
 
     def opened(self, answers: Sequence[Answer], *, additive: bool) -> torch.Tensor:
         """What the holders have shown together.

@@ -164,13 +164,27 @@ class AdditiveSharingTensor(SyftTensor):
         Returns:
             int64, between -2^63 and 2^63 - 1.
         """
-        pointers = list(self.shares.values())
-        # Shares die with their last pointer, which other tensors may have, too.
-        answers = [p.location.begin(Take((p.ref,), keep=keep or p.gc)) for p in pointers]
-        total = sum([answer()[0] for answer in answers[1:]], answers[0]()[0])
+        total = self.fetch(keep=keep)
         if not keep:
             self.child = self.wire = self._origin = self.passes = None
         return total
+
+    def fetch(self, *, keep: bool = False) -> torch.Tensor:
+        """The values; this tensor still has its pointers.
+
+        Args:
+            keep: leave shares where they are that nobody forgets when this tensor dies.
+        """
+        pointers = list(self.shares.values())
+        # Shares die with their last pointer, which other tensors may have, too.
+        answers = [p.location.begin(Take((p.ref,), keep=keep or p.gc)) for p in pointers]
+        return sum([answer()[0] for answer in answers[1:]], answers[0]()[0])
+
+    def fetched(self) -> Self:
+        """What stands for this tensor after it was fetched."""
+        out = self.like({}, self.shape)
+        out.child = None
+        return out
 
     def virtual_get(self) -> torch.Tensor:
         """The values, without moving the shares. Only where all holders are virtual workers."""
@@ -294,6 +308,13 @@ class AdditiveSharingTensor(SyftTensor):
         self.wire = Wire(wire.group, wire.public.moved(name, args), coefficients, masks)
         self._origin = None
         return self.wire
+
+    def __getattr__(self, name: str) -> Any:
+        if self.child is None and name in ("group", "holders", "locations", "shares"):
+            raise ConsumedPointerError(
+                "a shared tensor"
+            )  # a property has raised it, which Python takes for a missing one
+        return super().__getattr__(name)
 
     # --- printing -----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import torch
 
 from syft.core.session import SESSION
 from syft.exceptions import CryptoProviderError, NotRemoteError, NotSupportedError, UsageError
+from syft.mpc.comparisons import COMPARISONS, comparison_named
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
@@ -18,9 +19,6 @@ from syft.tensors.in_place import swapped
 from syft.tensors.number import Number, settled
 from syft.tensors.pointer import PointerTensor
 from syft.tensors.precision import fix_precision
-
-PROTOCOLS = {"tree": "tree", "snn": "tree", "fss": "fss"}
-"""The names of the protocols that compare values; 0.2.4's is an alias."""
 
 
 def share(
@@ -54,8 +52,7 @@ def share(
         CryptoProviderError: the crypto provider is a holder.
     """
     holders, provider = parties(owners, crypto_provider)
-    if protocol not in PROTOCOLS:
-        raise UsageError(f"there is no protocol {protocol!r} for comparisons; there are {', '.join(PROTOCOLS)}")
+    comparison = comparison_named(protocol, [holder.id for holder in holders])
     if width not in WIDTHS:
         raise UsageError(f"comparisons look at {' or '.join(map(str, WIDTHS))} bits, not at {width!r}")
     if is_wrapper(self) and isinstance(pointer := link_of(self), PointerTensor):
@@ -64,7 +61,7 @@ def share(
     number = _integers_of(self)
     raw = number.raw.contiguous()
     shared = AdditiveSharingTensor(
-        split(raw, holders), crypto_provider=provider, protocol=PROTOCOLS[protocol], width=width, shape=raw.shape
+        split(raw, holders), crypto_provider=provider, protocol=comparison.name, width=width, shape=raw.shape
     )
     link: Any = shared if number.encoding is None else FixedPrecisionTensor.of(number.with_raw(shared))
     return link if no_wrap else EncodedTensor(link, requires_grad or self.requires_grad)
@@ -128,7 +125,7 @@ def shared_under(tensor: Any) -> AdditiveSharingTensor:
     )
 
 
-def get(self: torch.Tensor) -> torch.Tensor:
+def get(self: Any) -> torch.Tensor:
     """Fetch shared values; the holders forget their shares.
 
     Returns:
@@ -136,15 +133,19 @@ def get(self: torch.Tensor) -> torch.Tensor:
     """
     grad = self.grad if self.is_leaf else None
     link = link_under(self)
-    values = shared_under(self).get()
-    out: torch.Tensor
+    shared = shared_under(self)
+    values = shared.fetch()
+    # Copies and detached tensors have the same shares, and keep them.
+    gone = shared.fetched()
+    out: torch.Tensor = values
     if isinstance(link, FixedPrecisionTensor):
+        self.child = FixedPrecisionTensor.of(Number(gone, link.encoding.scale, link.encoding))
         number = Number(values, link.encoding.scale, link.encoding)
         out = EncodedTensor(FixedPrecisionTensor.of(number), requires_grad=self.requires_grad)
         if grad is not None:
             out.grad = get(grad) if is_shared(grad) else grad
     else:
-        out = values
+        self.child = gone
     return out
 
 
@@ -182,7 +183,7 @@ def move(self: EncodedTensor, *holders: Any, crypto_provider: Any = None) -> Enc
     shared = shared_under(self)
     new, provider = parties(holders, shared.provider if crypto_provider is None else crypto_provider)
     settings = {"crypto_provider": provider, "protocol": shared.protocol, "width": shared.width}
-    parts = [pointer.run("mpc.share", tuple(new), settings).wrap() for pointer in shared.shares.values()]
+    parts: list[Any] = [p.run("mpc.share", tuple(new), settings).wrap() for p in shared.shares.values()]
     total, *rest = [shared_under(part.get()) for part in parts]
     for part in rest:
         total = total.each("torch.add", part)
@@ -217,7 +218,7 @@ def encrypt(
     Raises:
         NotSupportedError: another kind of encryption was asked for.
     """
-    if keys or (protocol != "mpc" and protocol not in PROTOCOLS):
+    if keys or (protocol != "mpc" and protocol not in COMPARISONS):
         raise NotSupportedError(
             "Currently the .encrypt() method only supports Secure Multi-Party Computation: x.encrypt(workers=[alice, "
             f"bob], crypto_provider=james); {keys or protocol!r} was given"

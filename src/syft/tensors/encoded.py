@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from syft.exceptions import NotLocalError, UnsupportedOp
+from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor, link_text, register_wrapper
 from syft.tensors.costs import ACTIVE
 from syft.tensors.fixed import FixedPrecisionTensor
@@ -187,8 +187,25 @@ def encoded(out: Any) -> Any:
 
 
 def become(target: Any, out: Any) -> None:
-    """Give an encoded tensor other numbers, in place."""
+    """Give an encoded tensor other numbers, in place.
+
+    Raises:
+        UnsupportedOp: it is a view of another tensor, which would not change with it.
+        UsageError: the numbers have another shape, or are no integers as those of the tensor are.
+    """
     number = settled(out) if isinstance(out, Number) else settled(out.number)
+    if target._is_view():
+        raise UnsupportedOp(
+            "a part or another shape of an encoded tensor cannot be changed in place: the tensor it was taken from "
+            "would stay as it is. Assign to it (x[0] = y), or compute a new tensor"
+        )
+    if number.shape != target.shape:
+        raise UsageError(
+            f"an encoded tensor of shape {tuple(target.shape)} cannot take {tuple(number.shape)} in place; compute a "
+            "new tensor"
+        )
+    if (number.encoding is None) != (number_of(target).encoding is None):
+        raise UsageError("integers cannot become numbers with fractional digits in place; compute a new tensor")
     link = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
     target.child = link
 

@@ -44,6 +44,8 @@ def bring_state_along(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) 
 
 def _to(parameter: torch.Tensor, state: dict[str, Any] | None) -> None:
     location = getattr(link_of(parameter), "location", None)
+    if location is None:  # encoded, and so is what was computed from it
+        return
     for name, value in (state or {}).items():
         if isinstance(value, Wrapper):
             held = getattr(link_of(value), "location", None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from syft.exceptions import UsageError
 from syft.tensors import number as n
-from syft.tensors.encoded import number, rule
+from syft.tensors.encoded import EncodedTensor, composed, number, rule
 from syft.tensors.moves import MOVES, SUMS
 from syft.tensors.number import Number, settled
 from syft.tensors.ring import ring_of
@@ -24,8 +26,17 @@ def _moving(name: str) -> Callable[..., Number]:
 
 
 for _name, _packet in (*MOVES.items(), *SUMS.items()):
-    if _name not in ("sum", "cumsum"):
+    if _name not in ("constant_pad_nd", "sum", "cumsum"):
         rule(_packet)(_moving(_name))
+
+
+@rule(aten.constant_pad_nd)
+def _pad(a: Number, pad: list[int], value: Any = 0) -> Number:
+    out = a.moved("constant_pad_nd", pad)
+    if value == 0:
+        return out
+    edge = aten.constant_pad_nd(torch.zeros(a.shape, dtype=torch.int64), pad, 1)
+    return n.add(out, n.multiply(number(edge, a), number(value, a)))
 
 
 @rule(aten.detach, aten.clone, aten._to_copy, aten.contiguous, aten.lift_fresh)
@@ -64,13 +75,15 @@ def _cat(parts: Any, dim: int = 0) -> Number:
 
 def join(parts: Any, dim: int) -> Number:
     """Numbers and public tensors one after the other."""
-    like = next(p for p in parts if isinstance(p, Number))
+    given = [p for p in parts if isinstance(p, Number)]
+    like = next((p for p in given if p.encoding is not None), given[0])
     numbers = [number(p, like) for p in parts]
     scale = numbers[0].scale
     if any(one.scale != scale for one in numbers):
         numbers = [settled(one) for one in numbers]
-    raws = [one.raw for one in numbers]
-    return like.with_raw(ring_of(*raws).join(raws, dim), numbers[0].scale)
+        scale = math.lcm(*[one.scale for one in numbers])
+    raws = [n.raised(one, scale).raw for one in numbers]
+    return like.with_raw(ring_of(*raws).join(raws, dim), scale)
 
 
 @rule(aten.stack)
@@ -181,3 +194,13 @@ def _index_put(a: Any, indices: Any, values: Any, accumulate: bool = False) -> N
     kept = torch.ones(a.shape.numel(), dtype=torch.int64)
     kept[rows] = 0
     return n.add(n.multiply(a, like.with_raw(kept.reshape(a.shape), 1)), placed)
+
+
+@composed(torch.Tensor.__setitem__)
+def _setitem(x: Any, index: Any, value: Any) -> None:
+    if not isinstance(x, EncodedTensor):
+        raise UsageError("encoded numbers cannot be put into a plain tensor; encode and share that one, too")
+    places = torch.arange(x.numel()).reshape(x.shape)[index]
+    value = value if isinstance(value, torch.Tensor) else torch.tensor(value)
+    value = value.to(x.dtype).expand(places.shape).reshape(-1)
+    x.index_put_(torch.unravel_index(places.reshape(-1), x.shape), value)
