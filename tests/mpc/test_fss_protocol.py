@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ import torch
 
 import syft as sy
 from syft.core.random import SYSTEM_RANDOM
-from syft.exceptions import ProtocolStepError, UsageError
+from syft.exceptions import LimitExceededError, ProtocolStepError, UsageError
 from syft.mpc import comparison_fss
 from syft.mpc.comparison import ORDER
 from syft.mpc.comparisons import COMPARISONS, comparison_named
 from syft.mpc.group import Group
+from syft.mpc.prepared import Dealt
+from syft.mpc.protocols import is_negative
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.mpc.sharing import shared_under
 from tests.statistics.uniformity import (
@@ -87,10 +90,14 @@ def test_shapes(share: Callable[..., Any], shape: tuple[int, ...]) -> None:
 def test_views_of_what_is_open_already(share: Callable[..., Any]) -> None:
     values = random_values(64, 60).reshape(6, 10) >> 8
     x = share(values)
-    assert torch.equal((x < 0).get(), (values < 0).long())
-    for view in (lambda t: t.t(), lambda t: t[:, ::3], lambda t: t[2], lambda t: t[:1].expand(4, 10)):
-        assert torch.equal((view(x) < 0).get(), (view(values) < 0).long())
-        assert torch.equal((view(x) == 0).get(), (view(values) == 0).long())
+    is_negative(shared_under(x))
+    views: list[Callable[[Any], Any]] = [
+        lambda t: t, lambda t: t.t(), lambda t: t[:, ::3], lambda t: t[2], lambda t: t.expand(2, 6, 10)
+    ]  # fmt: skip
+    for view in views:
+        with sy.mpc.profile() as profile:
+            bits = is_negative(shared_under(view(x)))
+        assert torch.equal(bits.get(), (view(values) < 0).long()) and profile.total.rounds == 1
 
 
 def test_what_is_made_of_comparisons(share: Callable[..., Any]) -> None:
@@ -98,8 +105,7 @@ def test_what_is_made_of_comparisons(share: Callable[..., Any]) -> None:
     x = share(values.fix_precision(base=2, precision_fractional=16))  # type: ignore[attr-defined]
     assert torch.equal(x.relu().get().float_precision(), values.relu())
     assert torch.equal(x.clamp(-1, 2).get().float_precision(), values.clamp(-1, 2))
-    assert torch.equal(x.argmax(dim=1).get().float_precision().long(), values.argmax(dim=1))
-    assert torch.equal(x.max().get().float_precision(), values.max())
+    assert torch.equal((x > x.flip(1)).get().float_precision(), (values > values.flip(1)).float())
 
 
 @here
@@ -129,13 +135,26 @@ def test_rounds(share: Callable[..., Any]) -> None:
         return profile.total.rounds
 
     values = torch.tensor([3, -4, 0])
-    x, tree = share(values), share(values, "tree")
+    x, y, z, other = (share(values) for _ in range(4))
+    tree = share(values, "tree")
     assert rounds(lambda: x < 0) == 2
-    assert rounds(lambda: x == 0) == 1, "it is open under a mask already"
+    assert rounds(lambda: y == 0) == 2
     assert rounds(lambda: tree < 0) == 7
-    y = share(values)
-    assert rounds(y.relu) == 2, "the bit has a masked form, so that its product with y opens nothing"
-    assert rounds(lambda: share(values) * (y < 0)) == 2, "one round for the bit, one for the other factor"
+    assert rounds(z.relu) == 2, "the bit has a masked form, so that its product with z opens nothing"
+    assert rounds(z.relu) == 1, "z is open under a mask already"
+    bit = x < 0
+    assert rounds(lambda: other * bit) == 1, "for the other factor"
+
+
+@here
+def test_the_provider_makes_no_more_keys_than_it_allows(
+    share: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, james: Worker
+) -> None:
+    executor = james._executor
+    monkeypatch.setattr(executor, "policy", replace(executor.policy, result_bytes=912_000))
+    assert (share(torch.ones(1000, dtype=torch.int64)) < 0).get().eq(0).all()
+    with pytest.raises(LimitExceededError, match="912,912 bytes"):
+        share(torch.ones(1001, dtype=torch.int64)) < 0  # noqa: B015
 
 
 # --- what can be seen ---
@@ -148,15 +167,16 @@ class Seen:
         self.crossed: dict[str, list[Any]] = {}
         self.operands: list[Any] = []
         self.bits: dict[int, torch.Tensor] = {}
-        ask, deal = Group._ask, Group._deal
+        ask, deal = Group._ask, Group.dealt
         function = comparison_fss._FUNCTIONS[ORDER]
 
         def asking(group: Group, op: str, operands: Any, ids: Any) -> Any:
             self.operands.append((op, operands))
             return [self._noted(op, answer) for answer in ask(group, op, operands, ids)]
 
-        def dealing(group: Group, op: str, args: Any, result: Any) -> Any:
-            return self._noted(op, deal(group, op, args, result))
+        def dealing(group: Group, op: str, args: Any) -> Any:
+            number, answer, masks = deal(group, op, args)
+            return Dealt(number, self._noted(op, answer), masks)
 
         def evaluating(party: int, *args: Any) -> Any:
             share = function.evaluate(party, *args)
@@ -164,7 +184,7 @@ class Seen:
             return share
 
         monkeypatch.setattr(Group, "_ask", asking)
-        monkeypatch.setattr(Group, "_deal", dealing)
+        monkeypatch.setattr(Group, "dealt", dealing)
         monkeypatch.setitem(comparison_fss._FUNCTIONS, ORDER, function._replace(evaluate=evaluating))
 
     def _noted(self, op: str, answer: Any) -> Any:
@@ -187,13 +207,13 @@ class Seen:
         return torch.stack([first, first ^ second, (masked >> 63) & 1, top_word, leaf_word, self.bits[party]], dim=1)
 
 
-def views(share: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, value: int) -> tuple[Any, Seen]:
+def views(share: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, value: int) -> tuple[AdditiveSharingTensor, Seen]:
     """Compare many times the same value."""
     with monkeypatch.context() as patched:
         seen = Seen(patched)
-        x = share(torch.full((1 << 14,), value))
-        assert (x < 0).get().eq(value < 0).all()
-    return shared_under(x), seen
+        x = shared_under(share(torch.full((1 << 14,), value)))
+        assert is_negative(x).get().eq(value < 0).all()
+    return x, seen
 
 
 @here
@@ -201,10 +221,10 @@ def test_what_crosses_is_uniform(share: Callable[..., Any], monkeypatch: pytest.
     _, seen = views(share, monkeypatch, -5)
     ((correction, levels, leaf),) = seen.crossed["mpc.deal_compare_fss"]
     assert_uniform(levels[:, :1024])
-    assert_uniform(torch.cat([leaf, leaf.flip(0)[: 1 << 13]])[: 1 << 14].reshape(-1).repeat(1)[:0].new_tensor([]))
-    assert_uniform_residues(correction, 256)
+    assert_uniform(torch.cat([leaf, levels[-1]]))
+    assert_uniform_residues(correction.long(), 256)
     for (shown,) in seen.crossed["mpc.compare_fss"]:
-        assert_uniform_residues(torch.cat([shown & 15, shown >> 4]), 16)
+        assert_uniform_residues(torch.cat([shown & 15, shown >> 4]).long(), 16)
     first, second = seen.shown("mpc.compare_fss", 1 << 14)
     assert_uniform_residues(first ^ second, 2)
 
@@ -237,7 +257,7 @@ def test_the_client_and_a_holder_see_the_same_whatever_the_sign(
 
 
 @here
-def test_a_key_is_evaluated_once(share: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, alice: Worker) -> None:
+def test_a_key_is_evaluated_once(share: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     x, seen = views(share, monkeypatch, 5)
     op, operands = seen.operands[-1]
     assert op == "mpc.compare_fss"
@@ -261,17 +281,21 @@ def test_comparisons_of_one_value_have_keys_of_their_own(
 
 
 @here
-def test_three_holders_are_refused(make_worker: Callable[[str], Worker], share: Callable[..., Any]) -> None:
+def test_three_holders_are_refused(
+    make_worker: Callable[[str], Worker], alice: Worker, bob: Worker, james: Worker
+) -> None:
     carol, values = make_worker("carol"), torch.tensor([1, -2])
-    alice, bob = shared_under(share(values)).holders
-    for protocol in ("fss", "tree"):
-        owners, settings = (alice, bob, carol), {"crypto_provider": "james", "protocol": protocol}
-        if protocol == "fss":
-            with pytest.raises(UsageError, match=r"at most 2 holders, and .*carol are 3; share with protocol='tree'"):
-                values.share(*owners, **settings)  # type: ignore[attr-defined]
-            assert not carol._objects
-        else:
-            assert (values.share(*owners, **settings) < 0).get().tolist() == [0, 1]  # type: ignore[attr-defined]
+    owners = alice, bob, carol
+    with pytest.raises(UsageError, match="at most 2 holders, and alice, bob, carol are 3; share with protocol='tree'"):
+        values.share(*owners, crypto_provider=james, protocol="fss")  # type: ignore[attr-defined]
+    assert not carol._objects
+    x = values.share(*owners, crypto_provider=james, protocol="tree")  # type: ignore[attr-defined]
+    assert (x < 0).get().tolist() == [0, 1]
+    two = values.share(alice, bob, crypto_provider=james, protocol="fss")  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="protocol='tree'"):
+        two.move(*owners)
+    two.move(bob, carol)
+    assert (two < 0).get().tolist() == [0, 1]
 
 
 @here
@@ -280,9 +304,9 @@ def test_three_holders_are_refused_when_they_compare(
 ) -> None:
     owners = (alice, bob, make_worker("carol"))
     x = shared_under(torch.tensor([1, -2]).share(*owners, crypto_provider=james))  # type: ignore[attr-defined]
-    x.protocol = "fss"
+    x.protocol = "fss"  # as if it had come from somewhere else
     with pytest.raises(UsageError, match="protocol='tree'"):
-        x.wrap() < 0  # noqa: B015
+        is_negative(x)
 
 
 def test_protocols_have_names() -> None:

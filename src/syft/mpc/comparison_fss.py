@@ -56,8 +56,7 @@ def compared(x: AdditiveSharingTensor, kind: str) -> AdditiveSharingTensor:
     """
     group, width = x.group, x.width
     wire = x.plain_wire(group)
-    number = group.number()
-    answer, masks = group.deal_masks("mpc.deal_compare_fss", number, wire.masks.ref, kind, width)
+    number, answer, masks = group.deal("mpc.deal_compare_fss", wire.masks, kind, width)
     correction, *words = answer().values
     operands = [
         (group.name, number, kind, width, wire.public.at(h), tuple(words), c)
@@ -123,15 +122,15 @@ def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kin
         The correction for the last holder, and for both the correction words of the levels and of the leaves.
     """
     (mask,) = tensors_of(masks, group)
-    r = _flat(mask)
-    dealer = service.dealer(group)
-    layout = layout_of(r.size)
+    r, bits = _flat(mask), _bits(width, kind)
+    service.check(fss.words_bytes(r.size, bits))
+    dealer, layout = service.dealer(group), layout_of(r.size)
     blind = SYSTEM_RANDOM.bytes(r.size) & U8(1)
     rest = blind if kind == EQUAL else blind ^ _top(r, width)
     correction = dealer.deal(number, layout, lambda _: (blind.astype(U64), np.packbits(rest)))
     # The roots are the first segment of each strip.
     first, second = [tape.strip(number, fss.ROOT_BYTES * r.size).view(U64).reshape(-1, 2) for tape in dealer.tapes]
-    key = _FUNCTIONS[kind].keys(_low(r, width, kind), _bits(width, kind), (first, second))
+    key = _FUNCTIONS[kind].keys(_low(r, width, kind), bits, (first, second))
     shown = (correction, key.levels.view(np.int64), key.leaf.view(np.int64))
     kept = torch.from_numpy(blind.astype(np.int64)).reshape(mask.shape)
     return Step(Shown(tuple([torch.from_numpy(part) for part in shown])), Masks(group, (kept,)))

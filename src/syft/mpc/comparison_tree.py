@@ -28,8 +28,7 @@ def compared(x: AdditiveSharingTensor, kind: str) -> AdditiveSharingTensor:
     """
     group, width = x.group, x.width
     wire = x.plain_wire(group)
-    number = group.number()
-    answer, masks = group.deal_masks("mpc.deal_compare", number, wire.masks.ref, kind, width)
+    number, answer, masks = group.deal("mpc.deal_compare", wire.masks, kind, width)
     masked = as_words(wire.public.tensor.contiguous(), width)
     leaves = torch.from_numpy(
         arranged(~low_bits(masked, width, kind), width).view(np.int64 if width == 64 else np.int32)

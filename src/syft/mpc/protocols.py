@@ -39,17 +39,16 @@ def multiply(kind: str, spec: Spec, x: AdditiveSharingTensor, y: AdditiveSharing
         y: shared among the same holders.
     """
     group = x.group if x.provider is not None else y.group
+    shares = [(x.share_at(h.id, y, kind), y.share_at(h.id, x, kind)) for h in group.holders]
     left, right = _operands(kind, x, y, group)
-    number = group.number()
-    answer = group.deal("mpc.deal_product", number, kind, spec, left.masks.ref, right.masks.ref)
+    number, answer, _ = group.deal("mpc.deal_product", kind, spec, left.masks, right.masks)
     corrections = group.for_last(shown_by(answer))
-    op = "mpc.product"
     operands = [
-        (group.name, number, kind, spec, left.at(h, x.share_at(h.id, y, op)), right.at(h, y.share_at(h.id, x, op)), c)
-        for h, c in zip(group.holders, corrections, strict=True)
+        (group.name, number, kind, spec, left.at(h, mine), right.at(h, other), c)
+        for h, (mine, other), c in zip(group.holders, shares, corrections, strict=True)
     ]
     shape = product_shape(kind, spec, x.shape, y.shape)
-    return _like(x, group, group.post(op, operands), shape)
+    return _like(x, group, group.post("mpc.product", operands), shape)
 
 
 def _operands(kind: str, x: AdditiveSharingTensor, y: AdditiveSharingTensor, group: Group) -> list[Wire]:
@@ -89,8 +88,7 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
     """
     group = x.group
     wire = x.plain_wire(group)
-    number = group.number()
-    answer, masks = group.deal_masks("mpc.deal_truncate", number, wire.masks.ref, divisor)
+    number, answer, masks = group.deal("mpc.deal_truncate", wire.masks, divisor)
     offset = _HALF_RANGE // divisor  # a multiple of the divisor makes the value positive
     opened = wire.public.tensor.reshape(-1).numpy().view(U64) + U64(offset * divisor)
     top = (opened >> U64(63)).view(np.int64)
@@ -132,8 +130,7 @@ def complement(bits: AdditiveSharingTensor) -> AdditiveSharingTensor:
 def refreshed(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """The same values in fresh shares."""
     group = x.group
-    number = group.number()
-    answer = group.deal("mpc.deal_zeros", number, x.shape)
+    number, answer, _ = group.deal("mpc.deal_zeros", x.shape)
     operands = [(group.name, number, x.shape, c) for c in group.for_last(shown_by(answer))]
     return x.each("torch.add", _like(x, group, group.post("mpc.zeros", operands), x.shape))
 

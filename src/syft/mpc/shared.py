@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
@@ -303,7 +304,7 @@ class AdditiveSharingTensor(SyftTensor):
         return opened
 
     def _derive(self, wire: Wire, name: str, args: tuple[Any, ...]) -> Wire:
-        _, masks = wire.group.deal_masks("mpc.deal_arranged", wire.masks.ref, name, args)
+        masks = wire.group.deal("mpc.deal_arranged", wire.masks, name, args).masks
         coefficients = tuple([None if c is None else c.moved(name, args) for c in wire.coefficients])
         self.wire = Wire(wire.group, wire.public.moved(name, args), coefficients, masks)
         self._origin = None
@@ -369,13 +370,12 @@ def open_all(tensors: Iterable[AdditiveSharingTensor], group: Group) -> list[Wir
     """
     begun = []
     for tensor in tensors:
-        number = group.number()
+        number, _, masks = group.deal("mpc.deal_mask", tensor.shape)
         operands = [(group.name, number, p._ref or p.ref) for p in _ordered(tensor, group)]
-        _, masks = group.deal_masks("mpc.deal_mask", number, tensor.shape)
         begun.append((tensor, masks, group.ask("mpc.mask", operands)))
     wires = []
     for tensor, masks, answers in begun:
-        tensor.wire = Wire(group, Public(group.opened(answers, additive=True)), (None,), masks)
+        tensor.wire = Wire(group, Public(partial(group.opened, answers, additive=True)), (None,), masks)
         wires.append(tensor.wire)
     return wires
 

@@ -13,7 +13,7 @@ from syft.mpc.comparisons import COMPARISONS, comparison_named
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
-from syft.tensors.encoded import EncodedTensor, become, link_under, number_of
+from syft.tensors.encoded import EncodedTensor, become, link_under, number_of, tensor_of
 from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.in_place import swapped
 from syft.tensors.number import Number, settled
@@ -38,7 +38,8 @@ def share(
         *owners: two to five workers or their ids: the holders.
         field: accepted for 0.2.4 code; the ring is Z/2^64.
         crypto_provider: the worker that makes correlated randomness for products and comparisons; no holder.
-        protocol: how values are compared: ``"tree"`` (or ``"snn"``) or ``"fss"``.
+        protocol: how values are compared: ``"tree"`` (or ``"snn"``), or ``"fss"``, for two holders, which takes fewer
+            rounds and far more computing and sending: for few values over slow connections.
         width: bits that comparisons look at: 64, or 32 for integers (numbers times the scale) in [-2^31, 2^31).
         requires_grad: whether gradients are computed.
         no_wrap: return the bare link.
@@ -48,7 +49,8 @@ def share(
         ``(Wrapper)>[FixedPrecisionTensor>][AdditiveSharingTensor]…``
 
     Raises:
-        UsageError: fewer than two holders, one of them twice, floating-point numbers, or an unknown protocol.
+        UsageError: fewer than two holders, one of them twice, floating-point numbers, an unknown protocol, or one for
+            fewer holders.
         CryptoProviderError: the crypto provider is a holder.
     """
     holders, provider = parties(owners, crypto_provider)
@@ -160,6 +162,17 @@ def is_shared(tensor: Any) -> bool:
     return isinstance(link.number.raw if isinstance(link, FixedPrecisionTensor) else link, AdditiveSharingTensor)
 
 
+def duplicated(tensor: torch.Tensor) -> torch.Tensor:
+    """The same values with shares of their own: what becomes of those of one tensor is nothing to the other's.
+
+    Raises:
+        NotRemoteError: the values are not shared.
+    """
+    number = number_of(tensor)
+    out: torch.Tensor = tensor_of(number.with_raw(shared_under(tensor).each("Tensor.clone"), number.unit))
+    return out.requires_grad_(tensor.requires_grad)
+
+
 def refresh(self: EncodedTensor) -> EncodedTensor:
     """Give the holders fresh shares of the same values; returns this tensor."""
     number = number_of(self)
@@ -179,9 +192,13 @@ def move(self: EncodedTensor, *holders: Any, crypto_provider: Any = None) -> Enc
 
     Returns:
         This tensor.
+
+    Raises:
+        UsageError: the protocol that compares does not work among so many holders.
     """
     shared = shared_under(self)
     new, provider = parties(holders, shared.provider if crypto_provider is None else crypto_provider)
+    comparison_named(shared.protocol, [holder.id for holder in new])
     settings = {"crypto_provider": provider, "protocol": shared.protocol, "width": shared.width}
     parts: list[Any] = [p.run("mpc.share", tuple(new), settings).wrap() for p in shared.shares.values()]
     total, *rest = [shared_under(part.get()) for part in parts]

@@ -7,6 +7,7 @@ shared, so it is put off: sums of products, means and the next activation work o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -144,6 +145,32 @@ def sub(a: Number, b: Number) -> Number:
         return a
     a, b = aligned(*_alike(a, b))
     return a.with_raw(ring_of(a.raw, b.raw).sub(a.raw, b.raw))
+
+
+def join(parts: Sequence[Number], dim: int) -> Number:
+    """One after the other along a dimension; with integers and numbers with an encoding, all get that encoding."""
+    like = next((one for one in parts if one.encoding is not None), parts[0])
+    scale = parts[0].scale
+    if any(one.scale != scale for one in parts):
+        parts = [settled(one if one.encoding else like.with_raw(one.raw, one.scale)) for one in parts]
+        scale = math.lcm(*[one.scale for one in parts])
+    raws = [raised(one, scale).raw for one in parts]
+    return like.with_raw(ring_of(*raws).join(raws, dim), scale)
+
+
+def replaced(a: Number, places: torch.Tensor, values: Number) -> Number:
+    """Other values at some places; where one is named several times, the last value counts.
+
+    Args:
+        a: of any shape.
+        places: int64, counted through all elements of it.
+        values: as many.
+    """
+    count = a.shape.numel()
+    source = torch.arange(count)
+    source[places.reshape(-1)] = torch.arange(count, count + places.numel())
+    flat = [a.moved("view", [count]), values.moved("view", [places.numel()])]
+    return join(flat, 0).moved("index_select", 0, source).moved("view", list(a.shape))
 
 
 def neg(a: Number) -> Number:
