@@ -297,6 +297,10 @@ class EncodingError(SyftError, ValueError):
     """A number cannot be written as an integer with the precision asked for."""
 
 
+class DivisionByZeroError(SyftError, ZeroDivisionError):
+    """A number in fixed precision is divided by a public zero."""
+
+
 class MpcError(SyftError, RuntimeError):
     """Shared values cannot be computed with like this."""
 
