@@ -19,10 +19,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from syft.mpc.comparison import EQUAL, ORDER, Blinding
 from syft.mpc.material import Layout, Segment, Words
 
 U8, U16, U32, U64 = np.uint8, np.uint16, np.uint32, np.uint64
-ORDER, EQUAL = "order", "equal"
 # After `arranged`, the two halves of a word are neighbours, at every level of the tree.
 _SWAPS = {
     64: ((U64(31), U64(0x00000000AAAAAAAA)), (U64(14), U64(0x0000CCCC0000CCCC)), (U64(4), U64(0x00F000F000F000F0))),
@@ -130,7 +130,7 @@ class CarryTree:
         kind: `ORDER` or `EQUAL`.
     """
 
-    __slots__ = ("blind", "factors", "first", "level", "products", "rows", "state", "top")
+    __slots__ = ("blinding", "factors", "first", "level", "products", "rows", "state", "top")
 
     remote_kind: ClassVar[str] = "mpc_step"
 
@@ -139,7 +139,8 @@ class CarryTree:
         self.rows = 2 if kind == ORDER else 1  # propagate bits, and generate bits after them
         levels = len(_levels(width, 8))
         self.factors = material[:levels]
-        self.blind, q, neighbours, *self.products, self.top = material[levels:]
+        blind, q, neighbours, *self.products, self.top = material[levels:]
+        self.blinding = Blinding(first, blind)
         half = _HALF[width]
         y_up, y_low = _upper(public, half), _lower(public, half)
         up, low = _upper(q, half), _lower(q, half)
@@ -178,11 +179,8 @@ class CarryTree:
         self.level += 1
 
     def shares(self, result: Words) -> Words:
-        """Ring shares of the result, from the opened blinded one, a uint8 of 0 or 1 for each element."""
-        count = result.size
-        blind = self.blind[:count].view(np.int64)
-        out = blind * (1 - 2 * result.astype(np.int64))
-        return out + result if self.first else out
+        """See `Blinding`."""
+        return self.blinding.shares(result)
 
     def _halves(self, words: Words) -> tuple[Words, Words]:
         """The upper and the lower half of each word, in words of half the size, or of two elements in one byte."""

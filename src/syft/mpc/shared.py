@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
@@ -164,13 +165,27 @@ class AdditiveSharingTensor(SyftTensor):
         Returns:
             int64, between -2^63 and 2^63 - 1.
         """
-        pointers = list(self.shares.values())
-        # Shares die with their last pointer, which other tensors may have, too.
-        answers = [p.location.begin(Take((p.ref,), keep=keep or p.gc)) for p in pointers]
-        total = sum([answer()[0] for answer in answers[1:]], answers[0]()[0])
+        total = self.fetch(keep=keep)
         if not keep:
             self.child = self.wire = self._origin = self.passes = None
         return total
+
+    def fetch(self, *, keep: bool = False) -> torch.Tensor:
+        """The values; this tensor still has its pointers.
+
+        Args:
+            keep: leave shares where they are that nobody forgets when this tensor dies.
+        """
+        pointers = list(self.shares.values())
+        # Shares die with their last pointer, which other tensors may have, too.
+        answers = [p.location.begin(Take((p.ref,), keep=keep or p.gc)) for p in pointers]
+        return sum([answer()[0] for answer in answers[1:]], answers[0]()[0])
+
+    def fetched(self) -> Self:
+        """What stands for this tensor after it was fetched."""
+        out = self.like({}, self.shape)
+        out.child = None
+        return out
 
     def virtual_get(self) -> torch.Tensor:
         """The values, without moving the shares. Only where all holders are virtual workers."""
@@ -289,11 +304,18 @@ class AdditiveSharingTensor(SyftTensor):
         return opened
 
     def _derive(self, wire: Wire, name: str, args: tuple[Any, ...]) -> Wire:
-        _, masks = wire.group.deal_masks("mpc.deal_arranged", wire.masks.ref, name, args)
+        masks = wire.group.deal("mpc.deal_arranged", wire.masks, name, args).masks
         coefficients = tuple([None if c is None else c.moved(name, args) for c in wire.coefficients])
         self.wire = Wire(wire.group, wire.public.moved(name, args), coefficients, masks)
         self._origin = None
         return self.wire
+
+    def __getattr__(self, name: str) -> Any:
+        if self.child is None and name in ("group", "holders", "locations", "shares"):
+            raise ConsumedPointerError(
+                "a shared tensor"
+            )  # a property has raised it, which Python takes for a missing one
+        return super().__getattr__(name)
 
     # --- printing -----------------------------------------------------------------------------------
 
@@ -348,13 +370,12 @@ def open_all(tensors: Iterable[AdditiveSharingTensor], group: Group) -> list[Wir
     """
     begun = []
     for tensor in tensors:
-        number = group.number()
+        number, _, masks = group.deal("mpc.deal_mask", tensor.shape)
         operands = [(group.name, number, p._ref or p.ref) for p in _ordered(tensor, group)]
-        _, masks = group.deal_masks("mpc.deal_mask", number, tensor.shape)
         begun.append((tensor, masks, group.ask("mpc.mask", operands)))
     wires = []
     for tensor, masks, answers in begun:
-        tensor.wire = Wire(group, Public(group.opened(answers, additive=True)), (None,), masks)
+        tensor.wire = Wire(group, Public(partial(group.opened, answers, additive=True)), (None,), masks)
         wires.append(tensor.wire)
     return wires
 
