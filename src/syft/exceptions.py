@@ -33,6 +33,7 @@
         * CompressionNotFoundException  unknown compression code
     * RemoteError                       the worker failed with an error that has no local twin
     * FederatedError                    data, models or settings that cannot be trained or averaged together
+        * AggregationError              updates cannot be summed in secret like this, or not any more
     * CheckpointError                   a checkpoint that cannot be read or does not fit
     * EncodingError                     a number cannot be written with so many digits
     * MpcError                          shared values cannot be computed with like this
@@ -259,6 +260,10 @@ class RemoteError(SyftError, RuntimeError):
 
 class FederatedError(SyftError, ValueError):
     """Data, models or settings that cannot be trained or averaged together."""
+
+
+class AggregationError(FederatedError):
+    """Updates cannot be summed in secret like this: too few are left, or somebody asks for what would show one."""
 
 
 class CheckpointError(SyftError, ValueError):

@@ -17,6 +17,7 @@ from syft.mpc import comparison_fss
 from syft.mpc.comparison import ORDER
 from syft.mpc.comparisons import COMPARISONS, comparison_named
 from syft.mpc.group import Group
+from syft.mpc.prepared import Dealt
 from syft.mpc.protocols import is_negative
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.mpc.sharing import shared_under
@@ -166,15 +167,16 @@ class Seen:
         self.crossed: dict[str, list[Any]] = {}
         self.operands: list[Any] = []
         self.bits: dict[int, torch.Tensor] = {}
-        ask, deal = Group._ask, Group._deal
+        ask, deal = Group._ask, Group.dealt
         function = comparison_fss._FUNCTIONS[ORDER]
 
         def asking(group: Group, op: str, operands: Any, ids: Any) -> Any:
             self.operands.append((op, operands))
             return [self._noted(op, answer) for answer in ask(group, op, operands, ids)]
 
-        def dealing(group: Group, op: str, args: Any, result: Any) -> Any:
-            return self._noted(op, deal(group, op, args, result))
+        def dealing(group: Group, op: str, args: Any) -> Any:
+            number, answer, masks = deal(group, op, args)
+            return Dealt(number, self._noted(op, answer), masks)
 
         def evaluating(party: int, *args: Any) -> Any:
             share = function.evaluate(party, *args)
@@ -182,7 +184,7 @@ class Seen:
             return share
 
         monkeypatch.setattr(Group, "_ask", asking)
-        monkeypatch.setattr(Group, "_deal", dealing)
+        monkeypatch.setattr(Group, "dealt", dealing)
         monkeypatch.setitem(comparison_fss._FUNCTIONS, ORDER, function._replace(evaluate=evaluating))
 
     def _noted(self, op: str, answer: Any) -> Any:

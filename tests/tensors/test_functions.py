@@ -52,8 +52,7 @@ def test_reciprocal_of_positive_numbers_is_the_same():
 @pytest.mark.parametrize("encoding", [BINARY, DECIMAL], ids=str)
 def test_reciprocal_outside_of_its_range(encoding):
     out = real(f.reciprocal(number(torch.tensor([2**31 + 2**29, -(2**31) - 2**29, 0]), encoding)))
-    assert out[:2].tolist() == [0, 0]
-    assert out[2] > encoding.scale / 2
+    assert out.tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=str)

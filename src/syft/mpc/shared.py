@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
@@ -374,7 +375,7 @@ def open_all(tensors: Iterable[AdditiveSharingTensor], group: Group) -> list[Wir
         begun.append((tensor, masks, group.ask("mpc.mask", operands)))
     wires = []
     for tensor, masks, answers in begun:
-        tensor.wire = Wire(group, Public(group.opened(answers, additive=True)), (None,), masks)
+        tensor.wire = Wire(group, Public(partial(group.opened, answers, additive=True)), (None,), masks)
         wires.append(tensor.wire)
     return wires
 

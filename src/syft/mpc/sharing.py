@@ -13,11 +13,12 @@ from syft.mpc.comparisons import COMPARISONS, comparison_named
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
-from syft.tensors.encoded import EncodedTensor, become, link_under, number_of
+from syft.tensors.encoded import EncodedTensor, become, link_under, number_of, tensor_of
 from syft.tensors.fixed import FixedPrecisionTensor
+from syft.tensors.in_place import swapped
 from syft.tensors.number import Number, settled
 from syft.tensors.pointer import PointerTensor
-from syft.tensors.precision import fix_precision, swapped
+from syft.tensors.precision import fix_precision
 
 
 def share(
@@ -159,6 +160,17 @@ def is_shared(tensor: Any) -> bool:
     """Whether the values of an encoded tensor are shared."""
     link = link_under(tensor)
     return isinstance(link.number.raw if isinstance(link, FixedPrecisionTensor) else link, AdditiveSharingTensor)
+
+
+def duplicated(tensor: torch.Tensor) -> torch.Tensor:
+    """The same values with shares of their own: what becomes of those of one tensor is nothing to the other's.
+
+    Raises:
+        NotRemoteError: the values are not shared.
+    """
+    number = number_of(tensor)
+    out: torch.Tensor = tensor_of(number.with_raw(shared_under(tensor).each("Tensor.clone"), number.unit))
+    return out.requires_grad_(tensor.requires_grad)
 
 
 def refresh(self: EncodedTensor) -> EncodedTensor:

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from syft.core.ids import new_id
+from syft.core.messages import Forget, Put, Ref
 from syft.exceptions import UsageError
 from syft.plans import model_host  # noqa: F401 - registers the service
 from syft.plans.plan import Plan
@@ -15,6 +17,7 @@ from syft.tensors.base import unwrap
 from syft.tensors.object_pointer import reference
 from syft.tensors.object_wrapper import ObjectWrapper
 from syft.tensors.torchscript import is_script
+from syft.tensors.verbs import own
 
 Worker = Any
 
@@ -37,7 +40,8 @@ def serve_model(
         model: a built plan, TorchScript, or any module together with an ``example``. A copy is hosted, in evaluation
             mode if it is a module; the model here stays as it is.
         model_id: the name. Under a name that is taken the model becomes the next version.
-        mpc: encrypted hosting, which is not there yet.
+        mpc: refuse a model that is not shared. A plan with shared state is hosted as it is: its copy here has shares of
+            its own at the same holders, this worker drives the protocol, and never sees the model, data or results.
         allow_download: whether users may fetch the model.
         allow_remote_inference: whether users may run it on their data.
         example: an input, or a tuple of inputs, to record a module with.
@@ -60,13 +64,26 @@ def serve_model(
         >>> gus.run_remote_inference("flat", torch.ones(1, 2, 2))
         tensor([[1., 1., 1., 1.]])
     """
-    if mpc:
-        raise UsageError("models cannot be hosted encrypted yet; leave mpc out")
+    if mpc and not (isinstance(model, Plan) and model.is_shared):
+        raise UsageError(
+            "with mpc=True the model is a plan whose state is shared: build it, and then call "
+            "plan.fix_precision().share(alice, bob, crypto_provider=james)"
+        )
     if model_id is None:
         raise UsageError("a hosted model needs a name: serve_model(model, model_id='digits')")
     hosted = _hostable(model, model_id, example)
     named = None if users is None else frozenset(users)
-    self.ask("models", "serve", hosted, model_id, allow_download, allow_remote_inference, named, user)
+    about = model_id, allow_download, allow_remote_inference, named, user
+    if not (isinstance(hosted, Plan) and hosted.is_shared):
+        self.ask("models", "serve", hosted, *about)
+        return True
+    leaving, id = hosted.leaving(), new_id()
+    self.request(Put(((id, leaving),), owning=True))
+    own(leaving, False)
+    try:
+        self.ask("models", "serve", Ref(id), *about)
+    finally:
+        self.post(Forget((id,)))
     return True
 
 
@@ -122,7 +139,8 @@ def run_remote_inference(self: Worker, model_id: str, *data: Any, version: int |
 
     Args:
         model_id: its name.
-        *data: local tensors, which travel to the worker, or pointers to tensors that are there.
+        *data: local tensors, which travel to the worker, or pointers to tensors that are there. Of shared tensors only
+            the descriptions travel.
         version: which version; the newest when None.
         user: who asks.
 

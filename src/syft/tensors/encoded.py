@@ -8,6 +8,7 @@ refused by its name; nothing is ever passed on to shares that might not be linea
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -16,9 +17,11 @@ from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor, link_text, register_wrapper
 from syft.tensors.costs import ACTIVE
 from syft.tensors.fixed import FixedPrecisionTensor
-from syft.tensors.number import Number, constant, settled
+from syft.tensors.number import Number, add, constant, guarded, replaced, settled
+from syft.tensors.ring import ring_of
 
 Rule = Callable[..., Any]
+_NOT_COUNTED = nullcontext()
 
 RULES: dict[Any, Rule] = {}
 """By aten op; a rule gets numbers in the place of encoded tensors and returns numbers."""
@@ -63,14 +66,11 @@ class EncodedTensor(torch.Tensor):
         profile = ACTIVE.get()
         operands = [_number(a) for a in args]
         named = {k: _number(v) for k, v in kwargs.items()} if kwargs else {}
-        if profile is None:
+        with _NOT_COUNTED if profile is None else profile.operation(packet._qualified_op_name.removeprefix("aten::")):
             out = rule(*operands, **named)
-        else:
-            with profile.operation(packet._qualified_op_name.removeprefix("aten::")):
-                out = rule(*operands, **named)
-        if target is None:
-            return encoded(out)
-        become(target, out, reshaped=packet in _RESHAPING)
+            if target is None:
+                return encoded(out)
+            become(target, out, reshaped=packet in _RESHAPING)
         return target
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -110,6 +110,47 @@ class EncodedTensor(torch.Tensor):
         if _is_shared(self):
             raise NotLocalError("shared values are not here; fetch them with .get() first")
         return link_under(self).decoded().numpy()
+
+    # --- functions with the keywords of 0.2.4 --------------------------------------------------------
+
+    def exp(self, iterations: int = 8) -> Any:
+        """``torch.exp``; ``iterations`` is accepted for 0.2.4 code, no effect."""
+        return torch.exp(self)
+
+    def log(self, iterations: int = 2, exp_iterations: int = 8) -> Any:
+        """``torch.log``; ``iterations`` and ``exp_iterations`` are accepted for 0.2.4 code, no effect."""
+        return torch.log(self)
+
+    def reciprocal(self, method: str = "NR", nr_iters: int = 10) -> Any:
+        """``torch.reciprocal``; ``nr_iters`` is accepted for 0.2 code, no effect, and so are the names of methods.
+
+        Raises:
+            UsageError: 0.2 had no such method.
+        """
+        _known("reciprocal", method, ("NR", "newton", "division", "log"))
+        return torch.reciprocal(self)
+
+    def sigmoid(self, method: str = "chebyshev") -> Any:
+        """``torch.sigmoid``, or the polynomial that 0.2.4 calls ``"maclaurin"``, which is meant for -8 to 8.
+
+        Raises:
+            UsageError: 0.2.4 had no such method.
+        """
+        _known("sigmoid", method, ("chebyshev", "exp", "maclaurin"))
+        if method != "maclaurin":
+            return torch.sigmoid(self)
+        t = self / 8
+        square = t * t
+        return t * (1.529638232 + square * (-2.34837661 + square * 1.378518789)) + 0.5
+
+    def tanh(self, method: str = "chebyshev") -> Any:
+        """``torch.tanh``, by itself or by the sigmoid.
+
+        Raises:
+            UsageError: 0.2.4 had no such method.
+        """
+        _known("tanh", method, ("chebyshev", "sigmoid"))
+        return torch.tanh(self) if method == "chebyshev" else 2 * torch.sigmoid(2 * self) - 1
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise NotLocalError(
@@ -192,35 +233,40 @@ _RESHAPING = frozenset(
 
 
 def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
-    """Give an encoded tensor other numbers, in place.
+    """Give an encoded tensor other numbers, in place; if it was shared, it stays shared.
 
     Args:
-        target: whose numbers they will be.
+        target: whose numbers they will be. If it is a view, what it was taken from changes, too.
         out: the numbers.
         reshaped: whether the shape may change, too.
 
     Raises:
-        UnsupportedOp: it is a view of another tensor, which would not change with it.
         UsageError: the numbers have another shape, or are no integers as those of the tensor are.
     """
-    number = settled(out) if isinstance(out, Number) else settled(out.number)
-    if target._is_view() and not reshaped:
-        raise UnsupportedOp(
-            "a part or another shape of an encoded tensor cannot be changed in place: the tensor it was taken from "
-            "would stay as it is. Assign to it (x[0] = y), or compute a new tensor"
-        )
+    number, before = guarded(out if isinstance(out, Number) else out.number), number_of(target)
     if number.shape != target.shape and reshaped:
         with torch._C.DisableTorchFunctionSubclass():
-            torch.Tensor.data.__set__(target, encoded(number))  # torch's own idea of the shape
+            target.data = encoded(number)  # torch's own idea of the shape
     elif number.shape != target.shape:
         raise UsageError(
             f"an encoded tensor of shape {tuple(target.shape)} cannot take {tuple(number.shape)} in place; compute a "
             "new tensor"
         )
-    if (number.encoding is None) != (number_of(target).encoding is None):
+    if (number.encoding is None) != (before.encoding is None):
         raise UsageError("integers cannot become numbers with fractional digits in place; compute a new tensor")
-    link = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
-    target.child = link
+    if isinstance(number.raw, torch.Tensor) and not isinstance(before.raw, torch.Tensor):
+        number = add(before.with_raw(ring_of(before.raw).scale(before.raw, 0), number.scale), number)
+    target.child = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
+    if target._is_view() and not reshaped:
+        _write_through(target)
+
+
+def _write_through(view: Any) -> None:
+    # A view has numbers of its own, which PyTorch does not know; what was written there belongs to its base, too.
+    base = view._base
+    whole = number_of(base)
+    places = view._view_func_unsafe(torch.arange(whole.shape.numel()).reshape(whole.shape))
+    become(base, replaced(settled(whole), places, number_of(view)))
 
 
 def number(value: Any, like: Number) -> Number:
@@ -246,6 +292,11 @@ def _in_place(packet: Any, args: tuple[Any, ...]) -> tuple[Rule, Any]:
         "shares that it does not understand. Decode with .get().float_precision(), or use ops that have rules: "
         f"docs/encrypted.md lists them."
     )
+
+
+def _known(function: str, method: str, methods: tuple[str, ...]) -> None:
+    if method not in methods:
+        raise UsageError(f"Invalid method {method} given for {function} function; there are {', '.join(methods)}")
 
 
 def _is_shared(tensor: Any) -> bool:

@@ -49,9 +49,29 @@ MOVES: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
 )
 """Each element of the result is one of the operand, or zero."""
 
+
+def index_sum(values: torch.Tensor, dim: int, index: torch.Tensor, size: int) -> torch.Tensor:
+    """Add elements up by where they belong.
+
+    Args:
+        values: int64.
+        dim: along which.
+        index: int64, where each of them belongs, from 0.
+        size: how many sums there are.
+
+    Example:
+        >>> index_sum(torch.tensor([1, 2, 4]), 0, torch.tensor([1, 1, 0]), 3)
+        tensor([4, 3, 0])
+    """
+    shape = list(values.shape)
+    shape[dim] = size
+    return values.new_zeros(shape).index_add(dim, index, values)
+
+
 SUMS: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
     {
         "cumsum": aten.cumsum,
+        "index_sum": index_sum,
         "sum": aten.sum,
         "trace": aten.trace,
         "unfold_backward": aten.unfold_backward,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor
 from syft.tensors.encoding import FIELD, Encoding
 from syft.tensors.fixed import FixedPrecisionTensor
+from syft.tensors.in_place import swapped
 from syft.tensors.number import Number
 from syft.tensors.pointer import PointerTensor
 
@@ -89,23 +90,6 @@ def float_precision_(self: torch.Tensor) -> torch.Tensor:
     return swapped(self, float_precision(self))
 
 
-def swapped(tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Make this very tensor, which others may hold, what ``value`` is.
-
-    Args:
-        tensor: a tensor or a parameter, which stays a parameter.
-        value: used up.
-    """
-    if isinstance(tensor, nn.Parameter) and not isinstance(value, nn.Parameter):
-        value = nn.Parameter(value, tensor.requires_grad)
-    # torch.utils.swap_tensors does the same, but refuses tensors that anybody has a weak reference to: ids and tags are
-    # kept by these, and RNN modules keep them, too.
-    tensor.__class__, value.__class__ = type(value), type(tensor)
-    tensor.__dict__, value.__dict__ = value.__dict__, tensor.__dict__
-    torch._C._swap_tensor_impl(tensor, value)
-    return tensor
-
-
 # --- modules and optimizers -----------------------------------------------------------------------
 
 
@@ -119,15 +103,23 @@ def change_all(module: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]
     Returns:
         The module.
     """
-    for parameter in module.parameters():
-        grad, parameter.grad = parameter.grad, None
-        swapped(parameter, change(parameter))
-        if grad is not None:
-            parameter.grad = change(grad)
-    for buffer in module.buffers():
-        if buffer.dtype.is_floating_point:
-            swapped(buffer, change(buffer))
+    floating = [buffer for buffer in module.buffers() if buffer.dtype.is_floating_point]
+    change_each([*module.parameters(), *floating], change)
     return module
+
+
+def change_each(tensors: Iterable[torch.Tensor], change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Change tensors with their gradients, in place.
+
+    Args:
+        tensors: leaves, whoever holds them.
+        change: makes the new tensor of an old one.
+    """
+    for tensor in tensors:
+        grad, tensor.grad = tensor.grad, None
+        swapped(tensor, change(tensor))
+        if grad is not None:
+            tensor.grad = change(grad)
 
 
 def module_fix_precision(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:

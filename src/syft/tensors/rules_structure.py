@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,7 @@ from syft.exceptions import UsageError
 from syft.tensors import number as n
 from syft.tensors.encoded import EncodedTensor, become, composed, number, number_of, rule
 from syft.tensors.moves import MOVES, SUMS
-from syft.tensors.number import Number, settled
-from syft.tensors.ring import ring_of
+from syft.tensors.number import Number
 
 aten = torch.ops.aten
 
@@ -26,22 +24,41 @@ def _moving(name: str) -> Callable[..., Number]:
 
 
 for _name, _packet in (*MOVES.items(), *SUMS.items()):
-    if _name not in ("constant_pad_nd", "sum", "cumsum"):
+    if _name not in ("constant_pad_nd", "cumsum", "index_sum", "sum"):
         rule(_packet)(_moving(_name))
 
 
-@rule(aten.constant_pad_nd)
-def _pad(a: Number, pad: list[int], value: Any = 0) -> Number:
-    out = a.moved("constant_pad_nd", pad)
-    if value == 0:
-        return out
-    edge = aten.constant_pad_nd(torch.zeros(a.shape, dtype=torch.int64), pad, 1)
-    return n.add(out, n.multiply(number(edge, a), number(value, a)))
-
-
-@rule(aten.detach, aten.clone, aten._to_copy, aten.contiguous, aten.lift_fresh)
+@rule(aten.detach, aten._to_copy, aten.contiguous, aten.lift_fresh)
 def _same(a: Number, **kwargs: Any) -> Number:
     return a
+
+
+@rule(aten.clone)
+def _clone(a: Number, **kwargs: Any) -> Number:
+    return a.moved("alias")  # fetching the one does not take the shares of the other
+
+
+@rule(aten.diagonal_copy)
+def _diagonal_copy(a: Number, *args: Any) -> Number:
+    return a.moved("diagonal", *args)
+
+
+@rule(aten.rot90)
+def _rot90(a: Number, times: int = 1, dims: Any = (0, 1)) -> Number:
+    quarters, (first, second) = times % 4, dims
+    if quarters == 2:
+        return a.moved("flip", [first, second])
+    turned = a.moved("transpose", first, second) if quarters else a
+    return turned.moved("flip", [first if quarters == 1 else second]) if quarters else a
+
+
+@rule(aten.constant_pad_nd)
+def _constant_pad_nd(a: Number, pad: Any, value: Any = 0) -> Number:
+    out = a.moved("constant_pad_nd", list(pad), 0)
+    if value == 0:
+        return out
+    border = torch.nn.functional.pad(torch.zeros(a.shape, dtype=torch.int64), list(pad), value=1)
+    return n.add(out, n.multiply(a.with_raw(border, 1), number(value, a)))
 
 
 @rule(aten.sum)
@@ -77,13 +94,7 @@ def join(parts: Any, dim: int) -> Number:
     """Numbers and public tensors one after the other."""
     given = [p for p in parts if isinstance(p, Number)]
     like = next((p for p in given if p.encoding is not None), given[0])
-    numbers = [number(p, like) for p in parts]
-    scale = numbers[0].scale
-    if any(one.scale != scale for one in numbers):
-        numbers = [settled(one) for one in numbers]
-        scale = math.lcm(*[one.scale for one in numbers])
-    raws = [n.raised(one, scale).raw for one in numbers]
-    return like.with_raw(ring_of(*raws).join(raws, dim), scale)
+    return n.join([number(p, like) for p in parts], dim)
 
 
 @rule(aten.stack)
@@ -134,17 +145,22 @@ def _ones_like(a: Number, **kwargs: Any) -> Number:
 
 @rule(aten.full_like)
 def _full_like(a: Number, value: Any, **kwargs: Any) -> Number:
-    return n.add(full(a, a.shape, 0), number(float(value), a))
+    return n.add(full(a, a.shape, 0), number(value, a))
 
 
-@rule(aten.new_zeros, aten.new_empty)
-def _new_zeros(a: Number, size: Any, **kwargs: Any) -> Number:
+@rule(aten.new_zeros, aten.new_empty, aten.new_empty_strided)
+def _new_zeros(a: Number, size: Any, stride: Any = None, **kwargs: Any) -> Number:
     return full(a, size, 0)
 
 
 @rule(aten.new_ones)
 def _new_ones(a: Number, size: Any, **kwargs: Any) -> Number:
     return full(a, size, 1)
+
+
+@rule(aten.new_full)
+def _new_full(a: Number, size: Any, value: Any, **kwargs: Any) -> Number:
+    return n.add(full(a, size, 0), number(value, a))
 
 
 @rule(aten.zero)
@@ -162,8 +178,8 @@ def _copy(a: Any, source: Any, non_blocking: bool = False) -> Number:
     like = a if isinstance(a, Number) else source
     source = number(source, like)
     if source.shape != like.shape:
-        source = source.moved("expand", list(like.shape))
-    return source
+        return source.moved("expand", list(like.shape))
+    return _clone(source)
 
 
 @rule(aten.where)
@@ -177,33 +193,6 @@ def _where(condition: Any, a: Any, b: Any) -> Number:
 @rule(aten.masked_fill)
 def _masked_fill(a: Any, mask: Any, value: Any) -> Number:
     return _where(mask, number(value, a if isinstance(a, Number) else mask), a)
-
-
-@rule(aten.index_put)
-def _index_put(a: Any, indices: Any, values: Any, accumulate: bool = False) -> Number:
-    like = a if isinstance(a, Number) else values
-    a, values = settled(number(a, like)), settled(number(values, like))
-    places = torch.arange(a.shape.numel()).reshape(a.shape)
-    rows = aten.index(places, indices).reshape(-1)
-    spread = values.moved("expand", list(aten.index(places, indices).shape)).moved("view", [rows.numel()])
-    matrix = torch.zeros(rows.numel(), a.shape.numel(), dtype=torch.int64)
-    matrix[torch.arange(rows.numel()), rows] = 1
-    placed = n.multiply(spread.moved("unsqueeze", 0), like.with_raw(matrix, 1), "matmul").moved("view", list(a.shape))
-    if accumulate:
-        return n.add(a, placed)
-    kept = torch.ones(a.shape.numel(), dtype=torch.int64)
-    kept[rows] = 0
-    return n.add(n.multiply(a, like.with_raw(kept.reshape(a.shape), 1)), placed)
-
-
-@composed(torch.Tensor.__setitem__)
-def _setitem(x: Any, index: Any, value: Any) -> None:
-    if not isinstance(x, EncodedTensor):
-        raise UsageError("encoded numbers cannot be put into a plain tensor; encode and share that one, too")
-    places = torch.arange(x.numel()).reshape(x.shape)[index]
-    value = value if isinstance(value, torch.Tensor) else torch.tensor(value)
-    value = value.to(x.dtype).expand(places.shape).reshape(-1)
-    x.index_put_(torch.unravel_index(places.reshape(-1), x.shape), value)
 
 
 @rule(aten._has_compatible_shallow_copy_type)

@@ -12,13 +12,12 @@ from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
 from syft.core.ops import KERNEL, Op, Returns, Step, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
-from syft.tensors.base import is_wrapper, link_of, unwrap
-from syft.tensors.object_pointer import ObjectPointer
+from syft.tensors.base import Wrapper, is_wrapper, link_of, unwrap
 from syft.tensors.outputs import Outputs, names_of_results
 from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
 from syft.tensors.private_ops import may_speak_of_values, without_values
-from syft.tensors.verbs import description_of, own
+from syft.tensors.verbs import description_of, own, pointers_in
 from syft.workers.policy import GUARDED, Policy
 from syft.workers.result_limits import check_result, check_stored, check_text
 from syft.workers.services import PREFIX, PROTOCOLS
@@ -277,7 +276,7 @@ class Executor:
         obj = self._value(message.ref)
         if obj is None:
             return None
-        if is_wrapper(obj):
+        if isinstance(obj, Wrapper):
             link = link_of(obj)
             if isinstance(link, PointerTensor):
                 return link.info
@@ -309,7 +308,7 @@ def _bound_method(target: Any, offered: frozenset[str], name: str) -> Any:
 
 def _owns(obj: Any) -> bool:
     # Data own themselves; a stored pointer says whether it owns.
-    return not is_wrapper(obj) or all(pointer.gc for pointer in _pointers(obj))
+    return all(pointer.gc for pointer in pointers_in(obj))
 
 
 def _known_shape(obj: Any) -> tuple[int, ...] | None:
@@ -327,15 +326,8 @@ def _known_shape(obj: Any) -> tuple[int, ...] | None:
 
 def _own(obj: Any, owns: bool) -> None:
     # An object that leaves this worker must not delete what it points to; whoever gets it does.
-    for pointer in _pointers(obj):
+    for pointer in pointers_in(obj):
         pointer.gc = owns
-
-
-def _pointers(obj: Any) -> list[ObjectPointer]:
-    if not is_wrapper(obj):
-        return []
-    link = link_of(obj)
-    return [link] if isinstance(link, ObjectPointer) else link.owned_pointers()
 
 
 def _child(obj: Any) -> Any:
