@@ -33,6 +33,7 @@
         * CompressionNotFoundException  unknown compression code
     * RemoteError                       the worker failed with an error that has no local twin
     * FederatedError                    data, models or settings that cannot be trained or averaged together
+        * AggregationError              updates cannot be summed in secret like this, or not any more
     * CheckpointError                   a checkpoint that cannot be read or does not fit
     * EncodingError                     a number cannot be written with so many digits
     * MpcError                          shared values cannot be computed with like this
@@ -261,6 +262,10 @@ class FederatedError(SyftError, ValueError):
     """Data, models or settings that cannot be trained or averaged together."""
 
 
+class AggregationError(FederatedError):
+    """Updates cannot be summed in secret like this: too few are left, or somebody asks for what would show one."""
+
+
 class CheckpointError(SyftError, ValueError):
     """A checkpoint that cannot be read, or that does not fit the model."""
 
@@ -311,6 +316,27 @@ class CryptoProviderError(MpcError, ValueError):
 
 class ProtocolStepError(MpcError):
     """A holder or a provider refuses a step of a protocol."""
+
+
+class EmptyCryptoPrimitiveStoreError(MpcError):
+    """What was prepared ahead of time is used up.
+
+    Args:
+        crypto_store: of the provider.
+        available_instances: how many there are.
+        **kwargs: ``op``, ``n_instances`` and whatever else was asked for; kept as ``kwargs_``.
+    """
+
+    def __init__(self, crypto_store: Any = None, available_instances: int = -1, **kwargs: Any) -> None:
+        worker = getattr(getattr(crypto_store, "provider", None), "id", None)
+        self.kwargs_ = {"crypto_store": crypto_store, "available_instances": available_instances, **kwargs}
+        super().__init__(
+            f"You tried to run a crypto protocol with crypto provider {worker} but its crypto_store doesn't have "
+            f"enough primitives left for the type '{kwargs.get('op')}' ({kwargs.get('n_instances')} were requested "
+            f"while only {available_instances} are available). Use crypto_provider.prepare(function, *inputs, "
+            "n_instances=...) or crypto_store.provide_primitives before, or set crypto_store.force_preprocessing to "
+            "False."
+        )
 
 
 class DependencyError(SyftError, ImportError):

@@ -17,7 +17,7 @@ from syft.exceptions import UnsupportedOp
 from syft.federated import federated_client
 from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
-from syft.mpc import dealing, kernels, remote_verbs, ring, sharing, travel
+from syft.mpc import dealing, kernels, preparing, remote_verbs, ring, sharing, travel
 from syft.mpc import modules as mpc_modules
 from syft.mpc import service as mpc_service
 from syft.plans import serving
@@ -28,9 +28,11 @@ from syft.tensors import (
     precision,
     rules_arithmetic,
     rules_functions,
+    rules_indexing,
     rules_layers,
     rules_losses,
     rules_networks,
+    rules_selection,
     rules_structure,
     verbs,
     wire,
@@ -73,6 +75,8 @@ METHODS: dict[type, dict[str, Any]] = {
         "float_prec_": precision.float_precision_,
         "share": sharing.share,
         "share_": sharing.share_,
+        "encrypt": sharing.encrypt,
+        "decrypt": sharing.decrypt,
         "handle_func_command": staticmethod(handle_func_command),
         "combine": verbs.combine,
         "create_pointer": verbs.create_pointer,
@@ -124,6 +128,8 @@ METHODS: dict[type, dict[str, Any]] = {
 `before_step` before every optimizer step, through the hook it offers for that."""
 
 WORKER_METHODS: dict[str, Any] = {
+    "prepare": preparing.prepare,
+    "crypto_store": property(preparing.crypto_store),
     "serve_model": serving.serve_model,
     "list_models": serving.list_models,
     "models": property(serving.models),
@@ -145,9 +151,11 @@ _RULES = (
     wire,
     rules_arithmetic,
     rules_functions,
+    rules_indexing,
     rules_layers,
     rules_losses,
     rules_networks,
+    rules_selection,
     rules_structure,
     kernels,
     dealing,

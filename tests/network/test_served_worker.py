@@ -215,6 +215,21 @@ def test_an_owner_decides_about_each_request(served: Serve, connect: Connect) ->
         bob.requests[0].accept()
 
 
+def test_what_may_not_be_fetched_is_not_given_out_by_an_aggregation(served: Serve, connect: Connect) -> None:
+    bob = connect(served(data=[torch.ones(2).tag("#x")], access=Access.of(take="owner")))
+    (x,) = bob.search("#x")
+    computed, mine = x * 2, torch.zeros(2).send(bob)
+    terms = {"threshold": 2, "bits": 64, "fraction_bits": 24, "max_norm": None}
+    for pointer in (x, computed):
+        loss = torch.ones(1).send(bob)
+        model = {"trained": [pointer.id_at_location], "places": None, "start": [mine.id_at_location], "config": None}
+        model |= {"weight": 1, "loss": loss.id_at_location}
+        with pytest.raises(GetNotPermittedError, match="does not give object"):
+            bob.ask("aggregation", "remember", [pointer.id_at_location])
+        with pytest.raises(GetNotPermittedError, match="does not give object"):
+            bob.ask("aggregation", "advertise", b"one", "bob", terms, model)
+
+
 def test_lists_never_show_values(served: Serve, connect: Connect) -> None:
     worker = served(data=[torch.tensor([4242.0]).tag("#x")])
     bob = connect(worker)

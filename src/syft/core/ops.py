@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.overrides
@@ -263,7 +263,8 @@ def _load() -> tuple[Mapping[str, Op], Mapping[Callable[..., Any], Op]]:
 BY_NAME, BY_FUNC = _load()
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Step:
     """What a kernel returns that shows something, and keeps something under the id that the client chose.
 
     Attributes:

@@ -71,11 +71,12 @@ class Callback:
         """
 
     def on_client_end(self, round: int, update: ClientUpdate) -> None:
-        """A client's model has come back and was found sound.
+        """A client's model has come back and was found sound, or, under secure aggregation, is part of the sum.
 
         Args:
             round: the round's number, from 1.
-            update: the model and the figures of its training; read it, but do not keep it.
+            update: the model and the figures of its training; read it, but do not keep it. Under secure aggregation
+                it has no model, and only the figures that are known.
         """
 
     def on_work(self, report: WorkReport) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from syft.exceptions import FederatedError
+from syft.exceptions import AggregationError, FederatedError
 from syft.federated import resuming
 from syft.federated.averaging import StateDict, is_remote
 from syft.federated.callbacks import Callback, WorkReport
@@ -22,6 +24,9 @@ from syft.federated.evaluation import Evaluator, measured
 from syft.federated.history import ClientRecord, History, RoundRecord
 from syft.federated.local_training import detached
 from syft.federated.participant import Part, Participant, Standing
+from syft.federated.secure.participant import SecretParticipant
+from syft.federated.secure.strategy import SecureAggregation
+from syft.federated.secure.talk import sum_at_once, talk
 from syft.federated.soundness import check_alike, check_finite, drifts_from
 from syft.federated.strategies import ClientUpdate, FedAvg, Strategy
 from syft.federated.train_config import TrainConfig
@@ -105,7 +110,8 @@ class ConcurrentTrainer:
         _check_settings(model, workers, self.strategy, quorum, progress_timeout, patience)
         self.model, self.workers = model, dict(workers)
         self.history = History()
-        self._quorum, self._patience, self._evaluate = quorum, patience, evaluate
+        self._patience, self._evaluate = patience, evaluate
+        self._quorum = max(quorum, self.strategy.least) if isinstance(self.strategy, SecureAggregation) else quorum
         self._sent = copy.deepcopy(model)  # what travels; the global model changes only between rounds
         self._config = TrainConfig(
             self._sent,
@@ -120,10 +126,15 @@ class ConcurrentTrainer:
         )
         self._places = _places(self._sent, self._config.training_plan().state.tensors())
         self._participants: dict[str, Participant] = {}
+        self._secret: dict[str, SecretParticipant] = {}  # all of them, or none
         self._listeners: Sequence[Callback] = ()
         for name, worker in self.workers.items():
             key = dataset if isinstance(dataset, str) else dataset[name]
-            self._participants[name] = Participant(worker, key, progress_timeout, partial(self._heard, name))
+            if isinstance(self.strategy, SecureAggregation):
+                self._secret[name] = SecretParticipant(worker, key, progress_timeout, partial(self._heard, name))
+            else:
+                self._participants[name] = Participant(worker, key, progress_timeout, partial(self._heard, name))
+        self._participants.update(self._secret)
         self._away: set[str] = set()  # who was left out last
         self._raised: list[Exception] = []  # by callbacks, while workers train
 
@@ -230,18 +241,57 @@ class ConcurrentTrainer:
             raise self._raised[0]
         updates = [task.result() for task in tasks.values() if task.exception() is None]
         lost = {name: str(task.exception()) for name, task in tasks.items() if task.exception() is not None}
-        if len(updates) < self._quorum:
-            reasons = "".join([f"\n  {name}: {reason}" for name, reason in lost.items()])
-            raise FederatedError(
-                f"{len(updates)} of {len(tasks)} workers finished round {number}, and {self._quorum} are needed. The "
-                f"global model is as it was before the round; fit() goes on from there.{reasons}"
-            )
-        after = self.strategy.aggregate(before, updates)
-        drifts = drifts_from(self.model, after, updates)
+        self._check_quorum(number, len(updates), lost)
+        together: Mapping[str, float] = {}
+        if isinstance(self.strategy, SecureAggregation):
+            after, updates, together = await self._summed(number, self.strategy, before, updates, lost)
+            drifts = dict.fromkeys(self.workers, math.nan)
+        else:
+            after = self.strategy.aggregate(before, updates)
+            drifts = drifts_from(self.model, after, updates)
         self.model.load_state_dict(after)
         clients = {update.name: ClientRecord.of(update, drifts[update.name]) for update in updates}
         figures = measured(self._evaluate, self.model)
-        return RoundRecord(number, time.perf_counter() - started, clients, figures, lost)
+        return RoundRecord(number, time.perf_counter() - started, clients, figures, lost, together)
+
+    async def _summed(
+        self,
+        number: int,
+        strategy: SecureAggregation,
+        before: StateDict,
+        updates: Sequence[ClientUpdate],
+        lost: dict[str, str],
+    ) -> tuple[dict[str, torch.Tensor], list[ClientUpdate], Mapping[str, float]]:
+        """The next global state, who is in it, and what is known of them together; ``lost`` gets those who are not."""
+        trained, finished = {entry: before[entry] for entry in self._places}, {update.name for update in updates}
+        there = {name: one for name, one in self._secret.items() if name in finished}
+        try:
+            server = strategy.server(list(there), trained)
+            models = {name: one.offer(weighted=strategy.weighted) for name, one in there.items()}
+            asks = {name: one.ask for name, one in there.items()}
+            summed = await sum_at_once(talk(server, strategy.terms(server), models), asks)
+        finally:
+            await asyncio.gather(*[asyncio.to_thread(one.forget) for one in there.values()])
+        for name, reason in summed.lost.items():
+            lost[name] = reason
+            self._left_out(number, name, AggregationError(reason))
+        arrived = [update for update in updates if update.name in summed.clients]
+        for update in arrived:
+            self._took_part(number, update)
+        if self._raised:
+            raise self._raised[0]
+        self._check_quorum(number, len(arrived), lost)
+        mean = strategy.mean(summed.total, trained)
+        after = strategy.after(before, replace(mean, state={**before, **mean.state}))
+        return after, arrived, strategy.together(mean)
+
+    def _check_quorum(self, number: int, there: int, lost: Mapping[str, str]) -> None:
+        if there < self._quorum:
+            reasons = "".join([f"\n  {name}: {reason}" for name, reason in lost.items()])
+            raise FederatedError(
+                f"{there} of {len(self.workers)} workers finished round {number}, and {self._quorum} are needed. The "
+                f"global model is as it was before the round; fit() goes on from there.{reasons}"
+            )
 
     async def _gathered(self, tasks: Mapping[str, asyncio.Task[ClientUpdate]]) -> None:
         """Wait for all; with patience, for what is left once a quorum is there."""
@@ -262,20 +312,28 @@ class ConcurrentTrainer:
             Exception: it is left out.
         """
         try:
+            if name in self._secret:  # it has taken part once its masked update is there
+                places = list(self._places.values())
+                return await self._secret[name].train_there(name, self._config.again(), places)
             part = await self._participants[name].train(self._config.again())
             update = self._update(name, part, before)
             check_alike(number, before, update)
             check_finite(number, before, update)
-        except Exception as failure:
-            error = failure
-            self._away.add(name)
-            self._tell(lambda callback: callback.on_client_lost(number, name, error))
+        except Exception as error:
+            self._left_out(number, name, error)
             raise
-        if name in self._away:
-            self._away.discard(name)
-            self._tell(lambda callback: callback.on_client_back(number, name))
-        self._tell(lambda callback: callback.on_client_end(number, update))
+        self._took_part(number, update)
         return update
+
+    def _left_out(self, number: int, name: str, error: Exception) -> None:
+        self._away.add(name)
+        self._tell(lambda callback: callback.on_client_lost(number, name, error))
+
+    def _took_part(self, number: int, update: ClientUpdate) -> None:
+        if update.name in self._away:
+            self._away.discard(update.name)
+            self._tell(lambda callback: callback.on_client_back(number, update.name))
+        self._tell(lambda callback: callback.on_client_end(number, update))
 
     def _tell(self, event: Callable[[Callback], None]) -> None:
         """Tell the callbacks; an error of theirs is no worker's failure, and is raised when the round is over."""
@@ -342,6 +400,8 @@ def _check_settings(
             f"{type(strategy).__name__} adds to the loss on the workers, which train with a recorded plan here; "
             "use FederatedTrainer for it, or a strategy that only aggregates."
         )
+    if isinstance(strategy, SecureAggregation):
+        strategy.check_clients(len(workers))
     if not 1 <= quorum <= len(workers):
         raise FederatedError(f"quorum is {quorum}; it must be from 1 to {len(workers)}, the number of workers.")
     if not progress_timeout > 0 or (patience is not None and not patience >= 0):

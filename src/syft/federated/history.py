@@ -17,11 +17,11 @@ class ClientRecord:
     """One client's part of one round.
 
     Args:
-        samples: how many samples it trained on in one pass.
-        batches: how many batches it trained on, all local epochs together.
-        train_loss: the mean training loss a sample over all local epochs.
+        samples: how many samples it trained on in one pass; 0 where secure aggregation hides it.
+        batches: how many batches it trained on, all local epochs together; likewise.
+        train_loss: the mean training loss a sample over all local epochs; NaN where it is hidden.
         seconds: wall time of its training, transport included.
-        drift: distance of its parameters from the round's average, relative to the average's length.
+        drift: distance of its parameters from the round's average, relative to the average's length; likewise.
         metrics: what the evaluation of its own model gave; empty if that is off.
     """
 
@@ -55,6 +55,8 @@ class RoundRecord:
         clients: the clients that took part, by name.
         metrics: what the evaluation of the global model gave.
         lost: the clients that were left out, by name, and why.
+        together: under secure aggregation, what is known of all clients together and of none alone: the sum of their
+            weights (``samples``, unless all weigh alike) and their mean ``train_loss``; otherwise empty.
     """
 
     round: int
@@ -62,10 +64,13 @@ class RoundRecord:
     clients: Mapping[str, ClientRecord]
     metrics: Mapping[str, float] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
+    together: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def train_loss(self) -> float:
         """The mean training loss a sample over all clients."""
+        if "train_loss" in self.together:
+            return self.together["train_loss"]
         samples = sum(client.samples for client in self.clients.values())
         if samples == 0:
             return math.nan
@@ -219,4 +224,5 @@ def _round_from(entry: Mapping[str, Any]) -> RoundRecord:
     }
     metrics = {key: _number(value) for key, value in entry["metrics"].items()}
     lost = {str(name): str(reason) for name, reason in entry.get("lost", {}).items()}
-    return RoundRecord(int(entry["round"]), _number(entry["seconds"]), clients, metrics, lost)
+    together = {str(name): _number(value) for name, value in entry.get("together", {}).items()}
+    return RoundRecord(int(entry["round"]), _number(entry["seconds"]), clients, metrics, lost, together)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -68,6 +69,34 @@ class LocalCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftThere:
+    """A model that was trained on a worker and stayed there.
+
+    Args:
+        update: who trained it and on how many samples; without its state.
+        module: the remote module.
+        trained: pointers to the tensors of its state, in the order of the state dict.
+        start: pointers to copies of what they were before the training.
+        train_loss: a pointer to the mean training loss of a sample.
+    """
+
+    update: ClientUpdate
+    module: Any
+    trained: list[Any]
+    start: list[Any]
+    train_loss: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Passes:
+    """What was trained: samples in one pass, batches in all, and the mean loss of a sample, here or there."""
+
+    samples: int
+    batches: int
+    train_loss: Any
+
+
+@dataclass(frozen=True, slots=True)
 class LocalTraining:
     """How every client trains in a round.
 
@@ -107,9 +136,47 @@ class LocalTraining:
         module = local.module
         module.train()
         module.send(client.worker)
+        done = self._passes(name, client, local, on_batch, reveal=True)
+        module.get()
+        samples = client.samples if client.samples is not None else done.samples
+        figures = {"train_loss": done.train_loss, "batches": done.batches, "seconds": time.perf_counter() - started}
+        return ClientUpdate(name, detached(module), samples, figures)
+
+    def run_there(self, name: str, client: Client, local: LocalCopy, on_batch: BatchListener | None) -> LeftThere:
+        """Send the copy to the client and train it there; it stays there, and so do the losses.
+
+        Args:
+            name: the client's name.
+            client: its worker and batches.
+            local: its copy of the model; a remote one afterwards.
+            on_batch: called with epoch, batch (both from 1), samples and None.
+
+        Returns:
+            Where everything is, and the figures ``train_loss`` (NaN), ``batches`` and ``seconds``.
+
+        Raises:
+            FederatedError: the client has no batches, or a batch that is not a pair of pointers to its worker.
+        """
+        started = time.perf_counter()
+        module = local.module
+        module.train()
+        module.send(client.worker)
+        trained = list(module.state_dict(keep_vars=True).values())
+        start = [value.detach().clone() for value in trained]
+        done = self._passes(name, client, local, on_batch, reveal=False)
+        samples = client.samples if client.samples is not None else done.samples
+        figures = {"train_loss": math.nan, "batches": done.batches, "seconds": time.perf_counter() - started}
+        update = ClientUpdate(name, {}, samples, figures)
+        return LeftThere(update, module, trained, start, done.train_loss)
+
+    def _passes(
+        self, name: str, client: Client, local: LocalCopy, on_batch: BatchListener | None, *, reveal: bool
+    ) -> _Passes:
+        module = local.module
         optimizer = local.optimizer_for(self.optimizer, keep=self.keep_optimizer)
         start = _values(module) if self.strategy.needs_start else []
-        total, seen, steps = 0.0, 0, 0
+        total: Any = 0.0
+        seen, steps = 0, 0
         for epoch in range(1, self.epochs + 1):
             sizes, losses = [], []
             for number, batch in enumerate(client.batches, start=1):
@@ -118,17 +185,15 @@ class LocalTraining:
                 sizes.append(int(data.shape[0]))
                 losses.append(loss)
                 if on_batch is not None:
-                    wanted = self.loss_interval > 0 and (number - 1) % self.loss_interval == 0
+                    wanted = reveal and self.loss_interval > 0 and (number - 1) % self.loss_interval == 0
                     on_batch(epoch, number, sizes[-1], _fetch(loss) if wanted else None)
             if not sizes:
                 raise FederatedError(f"client {name!r} has no batches to train on; leave it out or give it data.")
-            total += sum(size * loss for size, loss in zip(sizes, _fetch_all(losses), strict=True))
+            figures = _fetch_all(losses) if reveal else losses
+            total = total + sum(size * loss for size, loss in zip(sizes, figures, strict=True))
             seen, steps = seen + sum(sizes), steps + len(sizes)
         optimizer.zero_grad(set_to_none=True)  # gradients tell more of the data than weights: they stay there
-        module.get()
-        samples = client.samples if client.samples is not None else sum(sizes)
-        figures = {"train_loss": total / seen, "batches": steps, "seconds": time.perf_counter() - started}
-        return ClientUpdate(name, detached(module), samples, figures)
+        return _Passes(sum(sizes), steps, total / seen)
 
     def _step(
         self, module: nn.Module, optimizer: torch.optim.Optimizer, data: Any, targets: Any, start: list[torch.Tensor]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from syft.exceptions import FederatedError
+from syft.exceptions import AggregationError, FederatedError
 from syft.federated import resuming
 from syft.federated.averaging import StateDict, is_remote
 from syft.federated.callbacks import BatchReport, Callback
@@ -20,7 +22,9 @@ from syft.federated.checkpoint import restore_rng
 from syft.federated.client import Client
 from syft.federated.evaluation import Evaluator, measured
 from syft.federated.history import ClientRecord, History, RoundRecord
-from syft.federated.local_training import LocalCopy, LocalTraining, LossFunction, OptimizerFactory, detached
+from syft.federated.local_training import LeftThere, LocalCopy, LocalTraining, LossFunction, OptimizerFactory, detached
+from syft.federated.secure.strategy import SecureAggregation
+from syft.federated.secure.talk import sum_in_turn, talk
 from syft.federated.soundness import check_finite, drifts_from
 from syft.federated.strategies import ClientUpdate, FedAvg, Strategy
 
@@ -97,6 +101,13 @@ class FederatedTrainer:
         self.history = History()
         self.redistribute = redistribute
         self.strategy = strategy if strategy is not None else FedAvg()
+        if isinstance(self.strategy, SecureAggregation):
+            if keep_optimizer_state or evaluate_clients or not redistribute:
+                raise FederatedError(
+                    "under secure aggregation the clients' models stay where they are, and only the average goes on: "
+                    "leave out keep_optimizer_state, evaluate_clients and redistribute=False."
+                )
+            self.strategy.check_clients(clients_per_round or len(clients))
         self._local = LocalTraining(
             loss_fn, optimizer, self.strategy, local_epochs, keep_optimizer_state, loss_interval
         )
@@ -184,6 +195,8 @@ class FederatedTrainer:
         for callback in callbacks:
             callback.on_round_begin(number, names)
         before = detached(self.model)
+        if isinstance(self.strategy, SecureAggregation):
+            return self._secret_round(self.strategy, number, started, names, before, callbacks)
         updates, metrics = [], {}
         for name in names:
             update, metrics[name] = self._train(number, name, before, callbacks)
@@ -195,6 +208,38 @@ class FederatedTrainer:
         figures = measured(self._evaluate, self.model)
         clients = {u.name: ClientRecord.of(u, drifts[u.name], metrics[u.name]) for u in updates}
         return RoundRecord(number, time.perf_counter() - started, clients, figures)
+
+    def _secret_round(
+        self,
+        strategy: SecureAggregation,
+        number: int,
+        started: float,
+        names: Sequence[str],
+        before: StateDict,
+        callbacks: Sequence[Callback],
+    ) -> RoundRecord:
+        left = {}
+        for name in names:
+            local = LocalCopy(self.model)
+            with _noted(number, name):
+                listener = partial(_report, callbacks, number, name) if callbacks else None
+                left[name] = self._local.run_there(name, self.clients[name], local, listener)
+        server = strategy.server(names, before)
+        models = {name: _offer(there, strategy) for name, there in left.items()}
+        asks = {name: partial(_ask, there.module.location) for name, there in left.items()}
+        summed = sum_in_turn(talk(server, strategy.terms(server), models), asks)
+        mean = strategy.mean(summed.total, before)
+        self.model.load_state_dict(strategy.after(before, mean))
+        for name, reason in summed.lost.items():
+            for callback in callbacks:
+                callback.on_client_lost(number, name, AggregationError(reason))
+        for name in summed.clients:
+            for callback in callbacks:
+                callback.on_client_end(number, left[name].update)
+        clients = {name: ClientRecord.of(left[name].update, math.nan) for name in summed.clients}
+        figures = measured(self._evaluate, self.model)
+        seconds = time.perf_counter() - started
+        return RoundRecord(number, seconds, clients, figures, summed.lost, strategy.together(mean))
 
     def _choose(self) -> list[str]:
         names = list(self.clients)
@@ -211,11 +256,8 @@ class FederatedTrainer:
         if self.redistribute:
             local.module.load_state_dict(before)
         listener = partial(_report, callbacks, number, name) if callbacks else None
-        try:
+        with _noted(number, name):
             update = self._local.run(name, self.clients[name], local, listener)
-        except Exception as error:
-            error.add_note(f"while training client {name!r} in round {number}")
-            raise
         check_finite(number, before, update)
         if self._local.keep_optimizer or not self.redistribute:
             self._kept[name] = local
@@ -254,6 +296,32 @@ def _check_settings(
         raise FederatedError(f"clients_per_round is {clients_per_round}; it must be from 1 to {len(clients)}, or None.")
     if loss_interval < 0:
         raise FederatedError(f"loss_interval is {loss_interval}; it must be 0 or more.")
+
+
+@contextmanager
+def _noted(number: int, name: str) -> Iterator[None]:
+    """Note on errors who was trained."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"while training client {name!r} in round {number}")
+        raise
+
+
+def _offer(there: LeftThere, strategy: SecureAggregation) -> dict[str, Any]:
+    """What is to be summed, as `AggregationService.advertise` takes it."""
+    return {
+        "trained": [pointer.id_at_location for pointer in there.trained],
+        "places": None,
+        "start": [pointer.id_at_location for pointer in there.start],
+        "config": None,
+        "weight": there.update.samples if strategy.weighted else 1,
+        "loss": there.train_loss.id_at_location,
+    }
+
+
+def _ask(worker: Any, method: str, *args: Any) -> Any:
+    return worker.fetch_reply(worker.ask("aggregation", method, *args))
 
 
 def _report(

@@ -75,15 +75,14 @@ class WorkerBars(Callback):
 
     def on_work(self, report: WorkReport) -> None:
         """Move a worker's bar on."""
-        loss = f"  loss {report.loss:.3f}" if math.isfinite(report.loss) else ""
-        moved: dict[str, Any] = {"note": f"{_STAGES.get(report.stage, report.stage)}{loss}"}
+        moved: dict[str, Any] = {"note": f"{_STAGES.get(report.stage, report.stage)}{_loss(report.loss)}"}
         if report.total:
             moved |= {"completed": report.steps, "total": report.total}
         self._bars.update(self._tasks[report.client], **moved)
 
     def on_client_end(self, round: int, update: ClientUpdate) -> None:
         """Say that a worker is done."""
-        self._bars.update(self._tasks[update.name], note=f"done  loss {update.metrics['train_loss']:.3f}")
+        self._bars.update(self._tasks[update.name], note=f"done{_loss(update.metrics['train_loss'])}")
 
     def on_client_lost(self, round: int, client: str, error: Exception) -> None:
         """Say that a worker is left out, and leave a line."""
@@ -106,3 +105,7 @@ class WorkerBars(Callback):
 
     def _task(self, client: str) -> Any:
         return next(task for task in self._bars.tasks if task.id == self._tasks[client])
+
+
+def _loss(loss: float) -> str:
+    return f"  loss {loss:.3f}" if math.isfinite(loss) else ""  # unknown before the first batch, or kept secret

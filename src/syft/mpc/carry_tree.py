@@ -12,16 +12,17 @@ Bits are kept in words as small as they fit. Where pairs of bits take less than 
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
+from syft.mpc.comparison import EQUAL, ORDER, Blinding
 from syft.mpc.material import Layout, Segment, Words
 
 U8, U16, U32, U64 = np.uint8, np.uint16, np.uint32, np.uint64
-ORDER, EQUAL = "order", "equal"
 # After `arranged`, the two halves of a word are neighbours, at every level of the tree.
 _SWAPS = {
     64: ((U64(31), U64(0x00000000AAAAAAAA)), (U64(14), U64(0x0000CCCC0000CCCC)), (U64(4), U64(0x00F000F000F000F0))),
@@ -111,17 +112,11 @@ def choose(mask: Words, blind: Words, width: int, kind: str, factors: list[Words
     """
     q = arranged(low_bits(mask, width, kind), width)
     half = _HALF[width]
-    upper, lower = (q >> _WORD[width](width // 2)).astype(half), q.astype(half)
-    products = []
-    for words in factors:
-        if kind == ORDER:
-            a, both = words.reshape(3, -1)[0], words.reshape(3, -1)[1:]
-            products.append(a & both)
-        else:
-            a, c = words.reshape(2, -1)
-            products.append(a & c)
+    rows = 3 if kind == ORDER else 2
+    parts = [words.reshape(rows, -1) for words in factors]
+    products = [part[1:] & part[0] for part in parts]
     top = blind if kind == EQUAL else blind ^ (mask >> _WORD[width](width - 1)).astype(U8)
-    return [blind.astype(U64), q, upper & lower, *products, packed(top)]
+    return [blind.astype(U64), q, _upper(q, half) & _lower(q, half), *products, packed(top)]
 
 
 class CarryTree:
@@ -135,78 +130,82 @@ class CarryTree:
         kind: `ORDER` or `EQUAL`.
     """
 
-    __slots__ = ("blind", "factors", "first", "generate", "kind", "level", "products", "propagate", "top")
+    __slots__ = ("blinding", "factors", "first", "level", "products", "rows", "state", "top")
 
     remote_kind: ClassVar[str] = "mpc_step"
 
     def __init__(self, first: bool, public: Words, material: list[Words], width: int, kind: str) -> None:
-        self.first, self.kind, self.level = first, kind, 0
+        self.first, self.level = first, 0
+        self.rows = 2 if kind == ORDER else 1  # propagate bits, and generate bits after them
         levels = len(_levels(width, 8))
         self.factors = material[:levels]
-        self.blind, q, neighbours, *self.products, self.top = material[levels:]
+        blind, q, neighbours, *self.products, self.top = material[levels:]
+        self.blinding = Blinding(first, blind)
         half = _HALF[width]
-        shift = _WORD[width](width // 2)
-        y_up, y_low = (public >> shift).astype(half), public.astype(half)
-        up, low = (q >> shift).astype(half), q.astype(half)
-        # generate = y & q, propagate = y ^ q of each bit, y being the complement; then both of each pair.
+        y_up, y_low = _upper(public, half), _lower(public, half)
+        up, low = _upper(q, half), _lower(q, half)
+        # propagate = y ^ q, generate = y & q of each bit, y being the complement; then both of each pair.
+        state = self.state = np.empty((self.rows, public.size), half)
         mixed = (y_up & low) ^ neighbours
-        self.generate = (y_up & up) ^ (y_low & mixed)  # not used for equality
-        self.propagate = mixed ^ (y_low & up)
+        np.bitwise_xor(mixed, y_low & up, out=state[0])
         if first:
-            self.propagate ^= y_up & y_low
+            state[0] ^= y_up & y_low
+        if kind == ORDER:
+            np.bitwise_xor(y_up & up, y_low & mixed, out=state[1])
 
     def masked(self) -> Words:
         """What this holder shows at this level, as bytes; at the end its share of the blinded result."""
         if self.level == len(self.factors):
-            last = self.generate if self.kind == ORDER else self.propagate
-            return last ^ self.top
-        up, low = self._halves(self.propagate)
-        shown = self.factors[self.level].copy()
-        if self.kind == ORDER:
-            g_up, g_low = self._halves(self.generate)
-            a, b, c = shown.reshape(3, -1)
-            a ^= up
-            b ^= g_low
-            c ^= low
-            self.generate = g_up
-        else:
-            a, c = shown.reshape(2, -1)
-            a ^= up
-            c ^= low
-        return shown.view(U8)
+            return self.state[-1] ^ self.top
+        up, low = self._halves(self.state)
+        shown = self.factors[self.level].reshape(self.rows + 1, -1).copy()
+        shown[0] ^= up[0]
+        shown[1:] ^= low
+        self.state = up
+        return shown.reshape(-1).view(U8)
 
     def opened(self, shown: Words) -> None:
         """Go up a level with what all holders showed together."""
         words = self.factors[self.level]
-        shown = shown.view(words.dtype)
-        if self.kind == ORDER:
-            a, b, c = words.reshape(3, -1)
-            e, d1, d2 = shown.reshape(3, -1)
-            ab, ac = self.products[self.level].reshape(2, -1)
-            self.generate = self.generate ^ (e & (b ^ d1 if self.first else b)) ^ (a & d1) ^ ab
-        else:
-            a, c = words.reshape(2, -1)
-            e, d2 = shown.reshape(2, -1)
-            ac = self.products[self.level]
-        self.propagate = (e & (c ^ d2 if self.first else c)) ^ (a & d2) ^ ac
+        opened = shown.view(words.dtype).reshape(self.rows + 1, -1)
+        mine = words.reshape(self.rows + 1, -1)
+        # The product of the upper propagate bits with the lower bits of both kinds, by a multiplication triple.
+        state = (mine[1:] ^ opened[1:] if self.first else mine[1:]) & opened[0]
+        state ^= opened[1:] & mine[0]
+        state ^= self.products[self.level].reshape(self.rows, -1)
+        if self.rows == 2:
+            state[1] ^= self.state[1]
+        self.state = state
         self.level += 1
 
     def shares(self, result: Words) -> Words:
-        """Ring shares of the result, from the opened blinded one, a uint8 of 0 or 1 for each element."""
-        count = result.size
-        blind = self.blind[:count].view(np.int64)
-        out = blind * (1 - 2 * result.astype(np.int64))
-        return out + result if self.first else out
+        """See `Blinding`."""
+        return self.blinding.shares(result)
 
     def _halves(self, words: Words) -> tuple[Words, Words]:
         """The upper and the lower half of each word, in words of half the size, or of two elements in one byte."""
         size = words.dtype.itemsize
         if size > 1:
             half = U16 if size == 4 else U8
-            return (words >> words.dtype.type(4 * size)).astype(half), words.astype(half)
+            return _upper(words, half), _lower(words, half)
         upper, shift = _PACKED[self.level - len(self.factors)]
-        one, other = words.reshape(2, -1)
-        return (one & upper) | ((other & upper) >> shift), ((one & ~upper) << shift) | (other & ~upper)
+        middle = words.shape[1] // 2
+        one, other = words[:, :middle], words[:, middle:]
+        up, low = (other & upper) >> shift, (one & ~upper) << shift
+        up |= one & upper
+        low |= other & ~upper
+        return up, low
+
+
+_UP = int(sys.byteorder == "little")  # where the upper half of a word stands
+
+
+def _upper(words: Words, half: Any) -> Words:
+    return words.view(half)[..., _UP::2]
+
+
+def _lower(words: Words, half: Any) -> Words:
+    return words.view(half)[..., 1 - _UP :: 2]
 
 
 def packed(bits: Words) -> Words:

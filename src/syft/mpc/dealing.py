@@ -9,13 +9,13 @@ import torch
 
 from syft.core.messages import Shown
 from syft.core.ops import Step, kernel
-from syft.core.random import SYSTEM_RANDOM
-from syft.mpc.carry_tree import U64, as_words, choose, layout_of, padded
+from syft.mpc.carry_tree import U64
 from syft.mpc.kernels import as_tensor
+from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
-from syft.tensors.bilinear import product, product_shape
-from syft.tensors.moves import move
+from syft.tensors.bilinear import largest, product, product_shape
+from syft.tensors.moves import move, moved_shape
 
 TOP = U64(1 << 63)
 
@@ -24,7 +24,7 @@ TOP = U64(1 << 63)
 def deal_mask(service: MpcService, group: str, number: int, shape: torch.Size) -> Step:
     """Keep the mask that the holders' strips of this number add up to."""
     total = service.dealer(group).mask(number, torch.Size(shape).numel())
-    return Step(Shown(()), (as_tensor(total, shape),))
+    return Step(Shown(()), Masks(group, (as_tensor(total, shape),)))
 
 
 @kernel("mpc.deal_product")
@@ -34,8 +34,8 @@ def deal_product(
     number: int,
     kind: str,
     spec: tuple[Any, ...],
-    x: tuple[torch.Tensor, ...],
-    y: tuple[torch.Tensor, ...],
+    x: Masks,
+    y: Masks,
 ) -> Shown:
     """Share the products of the masks of two values.
 
@@ -51,46 +51,35 @@ def deal_product(
     Returns:
         The correction for the last holder.
     """
-    layout = ring_elements(product_shape(kind, spec, x[0].shape, y[0].shape).numel(), len(x) * len(y))
-    service.check(layout.nbytes)
-    products = [product(kind, spec, m, n) for m in x for n in y]
+    left, right = tensors_of(x, group), tensors_of(y, group)
+    layout = ring_elements(product_shape(kind, spec, left[0].shape, right[0].shape).numel(), len(left) * len(right))
+    service.check(8 * largest(kind, spec, left[0].shape, right[0].shape))
+    products = [product(kind, spec, m, n) for m in left for n in right]
     words = [p.reshape(-1).numpy().view(U64) for p in products]
     return _shown(service.dealer(group).deal(number, layout, lambda _: words))
 
 
 @kernel("mpc.deal_truncate")
-def deal_truncate(service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], divisor: int) -> Step:
+def deal_truncate(service: MpcService, group: str, number: int, masks: Masks, divisor: int) -> Step:
     """Share what a quotient needs of a mask r: the quotient of its low 63 bits, and its top bit as often as 2^63 holds
     the divisor. They are kept as the masks of the quotient."""
-    (mask,) = masks
+    (mask,) = tensors_of(masks, group)
     r = mask.reshape(-1).numpy().view(U64)
     low, top = r & ~TOP, r >> U64(63)
     quotient = divided(low, divisor)
     wrap = top * U64((1 << 63) // divisor)
     layout = ring_elements(r.size, 2)
     correction = service.dealer(group).deal(number, layout, lambda _: (quotient, wrap))
-    return Step(Shown((torch.from_numpy(correction),)), (as_tensor(quotient, mask.shape), as_tensor(wrap, mask.shape)))
-
-
-@kernel("mpc.deal_compare")
-def deal_compare(
-    service: MpcService, group: str, number: int, masks: tuple[torch.Tensor], kind: str, width: int
-) -> Step:
-    """Share what a comparison needs of a mask; the blinding bits are kept as the masks of its result."""
-    (mask,) = masks
-    count = padded(mask.numel())
-    blind = SYSTEM_RANDOM.bytes(count) & np.uint8(1)
-    words = as_words(mask, width)
-    layout = layout_of(count, width, kind)
-    correction = service.dealer(group).deal(number, layout, lambda factors: choose(words, blind, width, kind, factors))
-    kept = torch.from_numpy(blind[: mask.numel()].astype(np.int64)).reshape(mask.shape)
-    return Step(Shown((torch.from_numpy(correction),)), (kept,))
+    kept = Masks(group, (as_tensor(quotient, mask.shape), as_tensor(wrap, mask.shape)))
+    return Step(Shown((torch.from_numpy(correction),)), kept)
 
 
 @kernel("mpc.deal_arranged")
-def deal_arranged(service: MpcService, group: str, masks: tuple[torch.Tensor, ...], name: str, args: Any) -> Step:
+def deal_arranged(service: MpcService, group: str, masks: Masks, name: str, args: Any) -> Step:
     """Keep masks whose elements are moved as those of the value are."""
-    return Step(Shown(()), tuple([move(name, mask, *args) for mask in masks]))
+    tensors = tensors_of(masks, group)
+    service.check(8 * moved_shape(name, tensors[0].shape, args).numel())
+    return Step(Shown(()), Masks(group, tuple([move(name, mask, *args) for mask in tensors])))
 
 
 @kernel("mpc.deal_zeros")

@@ -63,6 +63,22 @@ class CorrectionWords:
     leaf: Words
 
 
+def words_bytes(count: int, bits: int) -> int:
+    """How large correction words are.
+
+    Args:
+        count: of keys.
+        bits: the width of the values, 1 to 64.
+
+    Returns:
+        Bytes.
+
+    >>> words_bytes(1000, 63)
+    912000
+    """
+    return 16 * count * (max(bits - _LEAF_LEVELS, 0) + 1)
+
+
 def comparison_keys(alpha: Words, bits: int, roots: tuple[Words, Words]) -> CorrectionWords:
     """The dealer's part of ``[x < alpha]``.
 

@@ -16,11 +16,19 @@ import torch
 from syft.core.ids import new_id
 from syft.core.messages import Command, Shown
 from syft.core.random import SYSTEM_RANDOM
+from syft.exceptions import EmptyCryptoPrimitiveStoreError
+from syft.mpc.prepared import Dealt, Prepared
 from syft.tensors.costs import ACTIVE
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor, pointer_to
 
+_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
+
 PROTOCOLS = "mpc"
+STORE = "_crypto_store"
+"""Where a provider has its `CryptoStore`."""
+_WITHOUT_STRIP = frozenset({"mpc.deal_arranged"})
+_WITHOUT_MASKS = frozenset({"mpc.deal_product", "mpc.deal_zeros"})
 Answer = Callable[[], Any]
 
 
@@ -36,6 +44,7 @@ class Group:
         self.holders, self.provider = tuple(holders), provider
         self.name = SYSTEM_RANDOM.key().hex()
         self._numbers = itertools.count()
+        self.prepared = Prepared()
         public = provider.ask(PROTOCOLS, "lead", self.name)
         keys = [h.ask(PROTOCOLS, "join", self.name, i, len(holders), public) for i, h in enumerate(holders)]
         provider.ask(PROTOCOLS, "meet", self.name, keys)
@@ -60,26 +69,46 @@ class Group:
         out = {}
         for holder, args in zip(self.holders, operands, strict=True):
             result = new_id()
-            holder.post(Command(op, args, None, result, False))
+            holder.post(Command(op, args, None, result, _grad()))
             out[holder.id] = pointer_to(holder, result, holder.client)
         return out
 
-    def ask(self, op: str, operands: Sequence[tuple[Any, ...]], results: Sequence[Any] | None = None) -> list[Answer]:
+    def ask(self, op: str, operands: Sequence[tuple[Any, ...]]) -> list[Answer]:
         """Run a kernel at each holder that shows something.
 
         Args:
             op: its name.
             operands: of each holder, in their order.
-            results: the ids under which holders keep what they keep.
 
         Returns:
             What waits for the answer of each.
         """
-        ids = results if results is not None else [None] * len(self.holders)
+        return self._ask(op, operands, [new_id() for _ in self.holders])
+
+    def start(self, op: str, operands: Sequence[tuple[Any, ...]]) -> tuple[list[Answer], list[ObjectPointer]]:
+        """Run a kernel at each holder that shows something, and keeps something for later.
+
+        Args:
+            op: its name.
+            operands: of each holder, in their order.
+
+        Returns:
+            What waits for the answer of each, and pointers to what they keep.
+        """
+        ids = [new_id() for _ in self.holders]
+        # Made first: when a holder fails, the others forget what they keep.
+        kept = [ObjectPointer(h, id, h.client) for h, id in zip(self.holders, ids, strict=True)]
+        return self._ask(op, operands, ids), kept
+
+    def _ask(self, op: str, operands: Sequence[tuple[Any, ...]], ids: Sequence[Any]) -> list[Answer]:
         return [
-            holder.begin(Command(op, args, None, id if id is not None else new_id(), False))
+            holder.begin(Command(op, args, None, id, _grad()))
             for holder, args, id in zip(self.holders, operands, ids, strict=True)
         ]
+
+    def for_last(self, correction: torch.Tensor) -> list[torch.Tensor | None]:
+        """The operand of each holder that is a correction for the last one."""
+        return [*[None] * (len(self.holders) - 1), correction]
 
     def opened(self, answers: Sequence[Answer], *, additive: bool) -> torch.Tensor:
         """What the holders have shown together.
@@ -98,38 +127,40 @@ class Group:
 
     # --- the provider -------------------------------------------------------------------------------
 
-    def deal(self, op: str, *args: Any) -> Answer:
-        """Have the provider make material.
+    def deal(self, op: str, *args: Any) -> Dealt:
+        """Have the provider make material, or take what it has made ahead of time.
 
         Args:
             op: the name of its kernel.
-            *args: operands after the group.
+            *args: operands after the group and the number of the strip: plain values, and pointers to masks.
 
-        Returns:
-            What waits for the correction for the last holder.
+        Raises:
+            EmptyCryptoPrimitiveStoreError: nothing else than what was prepared is to be used, and it is not there.
         """
-        return self._deal(op, args, new_id())
+        found = self.prepared.take(op, args) if len(self.prepared) else None
+        if found is None:
+            store = self.provider.__dict__.get(STORE)
+            if store is not None and store.force_preprocessing and self.prepared.recording is None:
+                raise EmptyCryptoPrimitiveStoreError(store, 0, op=op.removeprefix("mpc.deal_"), n_instances=1)
+            found = self.dealt(op, args)
+        if self.prepared.recording is not None:
+            self.prepared.recording.add(op, args, found.masks)
+        return found
 
-    def deal_masks(self, op: str, *args: Any) -> tuple[Answer, ObjectPointer]:
-        """Have the provider make material and keep masks.
-
-        Args:
-            op: the name of its kernel.
-            *args: operands after the group.
-
-        Returns:
-            What waits for the correction for the last holder, and a pointer to the masks.
-        """
+    def dealt(self, op: str, args: tuple[Any, ...]) -> Dealt:
+        """Have the provider make material now; see `deal`."""
         result = new_id()
-        return self._deal(op, args, result), ObjectPointer(self.provider, result)
-
-    def _deal(self, op: str, args: tuple[Any, ...], result: Any) -> Answer:
+        number = None if op in _WITHOUT_STRIP else self.number()
+        strip = () if number is None else (number,)
+        operands = [a.ref if isinstance(a, ObjectPointer) else a for a in args]
+        command = Command(op, (self.name, *strip, *operands), None, result, _grad())
         profile = ACTIVE.get()
-        command = Command(op, (self.name, *args), None, result, False)
         if profile is None:
-            return self.provider.begin(command)
-        with profile.dealing():
-            return self.provider.begin(command)
+            answer = self.provider.begin(command)
+        else:
+            with profile.dealing():
+                answer = self.provider.begin(command)
+        return Dealt(number, answer, None if op in _WITHOUT_MASKS else ObjectPointer(self.provider, result))
 
 
 def shown_by(answer: Answer) -> torch.Tensor:

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 
 from syft.core.messages import Shown
-from syft.core.ops import Step, kernel
-from syft.mpc.carry_tree import U64, CarryTree, layout_of
+from syft.core.ops import kernel
+from syft.exceptions import ProtocolStepError
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
-from syft.tensors.bilinear import product, product_shape
+from syft.tensors.bilinear import largest, product, product_shape
 from syft.tensors.moves import move, moved_shape
 
 Coefficients = tuple[torch.Tensor | None, ...]
+_MOST_MASKS = 2  # those of a quotient
 
 
 def as_tensor(words: Words, shape: Any) -> torch.Tensor:
@@ -30,6 +31,8 @@ def as_tensor(words: Words, shape: Any) -> torch.Tensor:
 @kernel("mpc.mask")
 def mask(service: MpcService, group: str, number: int, share: torch.Tensor) -> Shown:
     """Show a share under this holder's share of a mask."""
+    if share.dtype is not torch.int64:
+        raise ProtocolStepError(f"shares are tensors of int64; {share.dtype} would show under a mask")
     (words,) = service.party(group).material(number, ring_elements(share.numel(), 1, correlated=False), None)
     return Shown((share + as_tensor(words, share.shape),))
 
@@ -66,7 +69,10 @@ def multiply(
     """
     party = service.party(group)
     (x_share, x_public, x_coefficients), (y_share, y_public, y_coefficients) = x, y
+    if max(len(x_coefficients), len(y_coefficients)) > _MOST_MASKS:
+        raise ProtocolStepError(f"a value is hidden by {_MOST_MASKS} masks at most")
     pairs = [(c, d) for c in x_coefficients for d in y_coefficients]
+    service.check(8 * largest(kind, spec, x_share.shape, y_share.shape))
     layout = ring_elements(product_shape(kind, spec, x_share.shape, y_share.shape).numel(), len(pairs))
     material = party.material(number, layout, correction)
     hidden = x_share - x_public if party.first else x_share
@@ -85,7 +91,7 @@ def _scaled(term: torch.Tensor, coefficient: torch.Tensor | None) -> torch.Tenso
 @kernel("mpc.linear")
 def linear(service: MpcService, kind: str, spec: tuple[Any, ...], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """The product of a share and a public tensor, in either order."""
-    service.check(8 * product_shape(kind, spec, x.shape, y.shape).numel())
+    service.check(8 * largest(kind, spec, x.shape, y.shape))
     return product(kind, spec, x, y)
 
 
@@ -121,48 +127,3 @@ def truncate(
     if party.first:
         out += public
     return out
-
-
-@kernel("mpc.compare")
-def compare(
-    service: MpcService,
-    group: str,
-    number: int,
-    kind: str,
-    width: int,
-    public: torch.Tensor,
-    correction: torch.Tensor | None,
-) -> Step:
-    """Begin a comparison; what is kept goes on with `compare_next`.
-
-    Args:
-        service: of this worker.
-        group: the holders and their provider.
-        number: of the strip.
-        kind: order or equality.
-        width: 32 or 64 bits.
-        public: the arranged complement of the masked value, int64 or int32.
-        correction: for the last holder.
-
-    Returns:
-        What this holder shows at the first level.
-    """
-    party = service.party(group)
-    words = public.numpy().view(U64 if width == 64 else np.uint32)
-    tree = CarryTree(
-        party.first, words, party.material(number, layout_of(words.size, width, kind), correction), width, kind
-    )
-    return Step(Shown((torch.from_numpy(tree.masked()),)), tree)
-
-
-@kernel("mpc.compare_next")
-def compare_next(service: MpcService, tree: CarryTree, shown: torch.Tensor) -> Shown:
-    """Go up a level with what all holders have shown together."""
-    tree.opened(shown.numpy())
-    return Shown((torch.from_numpy(tree.masked()),))
-
-
-@kernel("mpc.bits")
-def bits(service: MpcService, tree: CarryTree, result: torch.Tensor) -> torch.Tensor:
-    """A share of the result of a comparison, from the opened blinded one."""
-    return torch.from_numpy(tree.shares(result.reshape(-1).numpy())).reshape(result.shape)

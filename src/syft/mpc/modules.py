@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -25,6 +26,18 @@ def module_share(self: nn.Module, *owners: Any, requires_grad: bool | None = Non
         This module.
     """
 
+    return change_all(self, sharing(*owners, requires_grad=requires_grad, **kwargs))
+
+
+def sharing(*owners: Any, requires_grad: bool | None = None, **kwargs: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What makes a shared tensor of one: a parameter stays a parameter.
+
+    Args:
+        *owners: the holders.
+        requires_grad: whether parameters are trained; as before when None.
+        **kwargs: of `share`.
+    """
+
     def change(tensor: torch.Tensor) -> torch.Tensor:
         wanted = (
             tensor.requires_grad if requires_grad is None or not isinstance(tensor, nn.Parameter) else requires_grad
@@ -32,7 +45,7 @@ def module_share(self: nn.Module, *owners: Any, requires_grad: bool | None = Non
         out: torch.Tensor = share(tensor.detach(), *owners, requires_grad=wanted, **kwargs)
         return nn.Parameter(out, wanted) if isinstance(tensor, nn.Parameter) else out
 
-    return change_all(self, change)
+    return change
 
 
 def module_get(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
@@ -48,7 +61,12 @@ def module_get(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
     tensors = [*self.parameters(), *self.buffers()]
     if not any(isinstance(tensor, EncodedTensor) for tensor in tensors):
         return modules.get(self, *args, **kwargs)
-    return change_all(self, lambda tensor: get(tensor) if is_shared(tensor) else tensor)
+    return change_all(self, fetched)
+
+
+def fetched(tensor: torch.Tensor) -> torch.Tensor:
+    """The values of a tensor, if these are shared; otherwise the tensor itself."""
+    return get(tensor) if isinstance(tensor, EncodedTensor) and is_shared(tensor) else tensor
 
 
 def module_encrypt(

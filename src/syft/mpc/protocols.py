@@ -3,7 +3,7 @@
 Sources: products with masked wires, see `syft.mpc.kernels.multiply`; quotients without gross errors, Escudero, Ghosh,
 Keller, Rachuri and Scholl, "Improved Primitives for MPC over Mixed Arithmetic-Binary Circuits" (CRYPTO 2020, section 5)
 and Dalskov, Escudero and Keller, "Fantastic Four" (USENIX Security 2021, section 5); comparisons, see
-`syft.mpc.carry_tree`.
+`syft.mpc.comparisons`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from syft.core.ids import new_id
-from syft.core.messages import Ref
-from syft.mpc.carry_tree import EQUAL, ORDER, U64, arranged, as_words, low_bits, unpacked
+from syft.mpc.carry_tree import U64
+from syft.mpc.comparison import EQUAL, ORDER
+from syft.mpc.comparisons import comparison_named
 from syft.mpc.dealing import TOP, divided
-from syft.mpc.group import Answer, Group, shown_by
+from syft.mpc.group import Group, shown_by
 from syft.mpc.public import Public
 from syft.mpc.shared import AdditiveSharingTensor, kernel_at, open_all
 from syft.mpc.wire import Wire
 from syft.tensors.bilinear import Spec, product_shape
-from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 
 _HALF_RANGE = 1 << 62
@@ -40,17 +39,16 @@ def multiply(kind: str, spec: Spec, x: AdditiveSharingTensor, y: AdditiveSharing
         y: shared among the same holders.
     """
     group = x.group if x.provider is not None else y.group
+    shares = [(x.share_at(h.id, y, kind), y.share_at(h.id, x, kind)) for h in group.holders]
     left, right = _operands(kind, x, y, group)
-    number = group.number()
-    answer = group.deal("mpc.deal_product", number, kind, spec, left.masks.ref, right.masks.ref)
-    corrections = _for_last(group, answer)
-    op = "mpc.product"
+    number, answer, _ = group.deal("mpc.deal_product", kind, spec, left.masks, right.masks)
+    corrections = group.for_last(shown_by(answer))
     operands = [
-        (group.name, number, kind, spec, left.at(h, x.share_at(h.id, y, op)), right.at(h, y.share_at(h.id, x, op)), c)
-        for h, c in zip(group.holders, corrections, strict=True)
+        (group.name, number, kind, spec, left.at(h, mine), right.at(h, other), c)
+        for h, (mine, other), c in zip(group.holders, shares, corrections, strict=True)
     ]
     shape = product_shape(kind, spec, x.shape, y.shape)
-    return _like(x, group, group.post(op, operands), shape)
+    return _like(x, group, group.post("mpc.product", operands), shape)
 
 
 def _operands(kind: str, x: AdditiveSharingTensor, y: AdditiveSharingTensor, group: Group) -> list[Wire]:
@@ -79,10 +77,10 @@ def linear(kind: str, spec: Spec, x: Any, y: Any) -> AdditiveSharingTensor:
 
 
 def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
-    """The quotient by a public number, for \\|x\\| < 2^62, rounded up or down at random with the right mean.
+    """The quotient by a public number, for \\|x\\| <= 2^62 - divisor, rounded at random with the right mean.
 
-    For a power of two the result is the floor or 1 more; for other divisors, from 1 below the floor to 1 above. There
-    are no other errors, whatever the number of holders.
+    For a power of two the result is the floor or 1 more; for other divisors it is off by less than 1.5. There are no
+    other errors, whatever the number of holders.
 
     Args:
         x: shared.
@@ -90,17 +88,18 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
     """
     group = x.group
     wire = x.plain_wire(group)
-    number = group.number()
-    answer, masks = group.deal_masks("mpc.deal_truncate", number, wire.masks.ref, divisor)
+    number, answer, masks = group.deal("mpc.deal_truncate", wire.masks, divisor)
     offset = _HALF_RANGE // divisor  # a multiple of the divisor makes the value positive
     opened = wire.public.tensor.reshape(-1).numpy().view(U64) + U64(offset * divisor)
     top = (opened >> U64(63)).view(np.int64)
-    quotient = divided(opened & ~TOP, divisor).view(np.int64)
+    # Where the sum passes 2^63, which half of all masks lead to, the rest of 2^63 is lost: half of it is put in here.
+    rest = (1 << 63) % divisor
+    quotient = divided((opened & ~TOP) + U64(rest // 2), divisor).view(np.int64)
     quotient += top * ((1 << 63) // divisor) - offset
     public, signs = (Public(torch.from_numpy(words).reshape(x.shape)) for words in (quotient, 1 - 2 * top))
     operands = [
         (group.name, number, public.at(h), signs.at(h), c)
-        for h, c in zip(group.holders, _for_last(group, answer), strict=True)
+        for h, c in zip(group.holders, group.for_last(shown_by(answer)), strict=True)
     ]
     out = _like(x, group, group.post("mpc.truncate", operands), x.shape)
     out.wire = Wire(group, public, (None, signs), masks)
@@ -109,12 +108,12 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
 
 def is_negative(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """1 where a shared value is below zero, else 0."""
-    return _compared(x, ORDER)
+    return comparison_named(x.protocol, x.shares).compared(x, ORDER)
 
 
 def is_zero(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """1 where a shared value is zero, else 0."""
-    return _compared(x, EQUAL)
+    return comparison_named(x.protocol, x.shares).compared(x, EQUAL)
 
 
 def complement(bits: AdditiveSharingTensor) -> AdditiveSharingTensor:
@@ -131,45 +130,14 @@ def complement(bits: AdditiveSharingTensor) -> AdditiveSharingTensor:
 def refreshed(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """The same values in fresh shares."""
     group = x.group
-    number = group.number()
-    answer = group.deal("mpc.deal_zeros", number, x.shape)
-    operands = [(group.name, number, x.shape, c) for c in _for_last(group, answer)]
+    number, answer, _ = group.deal("mpc.deal_zeros", x.shape)
+    operands = [(group.name, number, x.shape, c) for c in group.for_last(shown_by(answer))]
     return x.each("torch.add", _like(x, group, group.post("mpc.zeros", operands), x.shape))
-
-
-def _compared(x: AdditiveSharingTensor, kind: str) -> AdditiveSharingTensor:
-    group, width, shape = x.group, x.width, x.shape
-    wire = x.plain_wire(group)
-    number = group.number()
-    answer, masks = group.deal_masks("mpc.deal_compare", number, wire.masks.ref, kind, width)
-    masked = as_words(wire.public.tensor.contiguous(), width)
-    leaves = torch.from_numpy(
-        arranged(~low_bits(masked, width, kind), width).view(np.int64 if width == 64 else np.int32)
-    )
-    trees = [new_id() for _ in group.holders]
-    operands = [(group.name, number, kind, width, leaves, c) for c in _for_last(group, answer)]
-    answers = group.ask("mpc.compare", operands, trees)
-    held = [ObjectPointer(h, id, h.client) for h, id in zip(group.holders, trees, strict=True)]
-    for _ in range(width.bit_length() - 2):
-        shown = group.opened(answers, additive=False)
-        answers = group.ask("mpc.compare_next", [(Ref(id), shown) for id in trees])
-    blinded = unpacked(group.opened(answers, additive=False).numpy())
-    if kind == ORDER:
-        blinded ^= (masked >> masked.dtype.type(width - 1)).astype(np.uint8)
-    result = torch.from_numpy(blinded[: shape.numel()]).reshape(shape)
-    out = _like(x, group, group.post("mpc.bits", [(p.ref, result) for p in held]), shape)
-    values = result.to(torch.int64)
-    out.wire = Wire(group, Public(values), (Public(1 - 2 * values),), masks)
-    return out
-
-
-def _for_last(group: Group, answer: Answer) -> list[torch.Tensor | None]:
-    return [*[None] * (len(group.holders) - 1), shown_by(answer)]
 
 
 def _like(
     x: AdditiveSharingTensor, group: Group, shares: dict[Any, PointerTensor], shape: Sequence[int]
 ) -> AdditiveSharingTensor:
     out = x.like(shares, shape)
-    out.provider = group.provider
+    out.provider, out._group = group.provider, group
     return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,14 +17,22 @@ class Public:
     """A tensor that is sent to each far holder once, however often it is used there.
 
     Args:
-        tensor: int64.
+        tensor: int64, or a function that waits for it: what does not depend on it can be asked for meanwhile.
     """
 
-    __slots__ = ("_kept", "tensor")
+    __slots__ = ("_kept", "_tensor")
 
-    def __init__(self, tensor: torch.Tensor) -> None:
-        self.tensor = tensor
+    def __init__(self, tensor: torch.Tensor | Callable[[], torch.Tensor]) -> None:
+        self._tensor = tensor
         self._kept: dict[Any, PointerTensor] = {}
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        """The tensor; here it is waited for."""
+        tensor = self._tensor
+        if not isinstance(tensor, torch.Tensor):
+            tensor = self._tensor = tensor()
+        return tensor
 
     def at(self, holder: Any) -> Any:
         """What stands for it in a message to a holder: itself in the same process, otherwise a reference."""

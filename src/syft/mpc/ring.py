@@ -10,9 +10,13 @@ import torch
 from syft.core.ids import new_id
 from syft.core.messages import Command
 from syft.mpc import protocols
+from syft.mpc.public import Public
 from syft.mpc.shared import AdditiveSharingTensor
+from syft.mpc.wire import Wire
 from syft.tensors.bilinear import Spec
 from syft.tensors.pointer import pointer_to
+
+_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
 
 Shared = AdditiveSharingTensor
 
@@ -78,7 +82,7 @@ class SharedRing:
                 for part in parts
             ]
             result = new_id()
-            pointer.location.post(Command("torch.cat", (pieces, dim), None, result, False))
+            pointer.location.post(Command("torch.cat", (pieces, dim), None, result, _grad()))
             shares[place] = pointer_to(pointer.location, result, pointer.owner)
         dim %= len(model.shape)
         shape = list(model.shape)
@@ -96,7 +100,11 @@ def _first(a: Shared, op: str, b: Any) -> Shared:
         shape = torch.broadcast_shapes(a.shape, b.shape)
         if shape != a.shape:
             a = a.moved("expand", shape)
-    return a.first(op, b)
+    out = a.first(op, b)
+    if (wire := a.wire) is not None:  # the same masks hide it
+        public = wire.public.tensor + b if op == "torch.add" else wire.public.tensor - b
+        out.wire = Wire(wire.group, Public(public), wire.coefficients, wire.masks)
+    return out
 
 
 AdditiveSharingTensor.ring = SharedRing()  # type: ignore[attr-defined]

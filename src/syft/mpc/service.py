@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -16,6 +17,7 @@ from syft.mpc.material import Layout, Words, dealt, held
 from syft.mpc.spent import Spent
 
 Limits = Callable[[int], None]
+_MOST_GROUPS, _MOST_HOLDERS, _LONGEST_NAME = 4096, 64, 64
 
 
 class Party:
@@ -48,7 +50,13 @@ class Party:
         """
         self.limits(layout.nbytes)
         self.spent.add(number)
-        return held(self.tape, number, layout, correction.numpy() if self.last and layout.correlated else None)
+        if not (self.last and layout.correlated):
+            return held(self.tape, number, layout, None)
+        words = correction.numpy() if isinstance(correction, torch.Tensor) else None
+        nbytes = layout.nbytes - layout.correlated_at
+        if words is None or words.dtype != np.uint8 or words.shape != (nbytes,):
+            raise ProtocolStepError(f"the last holder needs a correction of {nbytes} bytes from the provider")
+        return held(self.tape, number, layout, words)
 
 
 class Dealer:
@@ -59,20 +67,23 @@ class Dealer:
         limits: says whether so much memory may be used.
     """
 
-    __slots__ = ("limits", "tapes")
+    __slots__ = ("limits", "spent", "tapes")
 
     def __init__(self, tapes: Sequence[Tape], limits: Limits) -> None:
         self.tapes, self.limits = tapes, limits
+        self.spent = Spent()
 
     def mask(self, number: int, count: int) -> Words:
-        """So many ring elements that the holders' strips of this number add up to."""
+        """So many ring elements that the holders' strips of this number add up to; the strips are used up."""
         self.limits(8 * count)
+        self.spent.add(number)
         first, *others = [tape.strip(number, 8 * count).view(np.uint64) for tape in self.tapes]
         return sum(others, first)
 
     def deal(self, number: int, layout: Layout, choose: Any) -> Words:
-        """See `dealt`."""
+        """See `dealt`. The strips are used up: two corrections with one strip would show what is between them."""
         self.limits(layout.nbytes)
+        self.spent.add(number)
         return dealt(self.tapes, number, layout, choose)
 
 
@@ -104,12 +115,18 @@ class MpcService:
             count: how many holders there are.
             provider: the provider's public key.
         """
+        if type(index) is not int or type(count) is not int or not 0 <= index < count <= _MOST_HOLDERS:
+            raise ProtocolStepError(f"there is no holder {index!r} of {count!r}; they are counted from 0")
         public = self._new_key(group)
         self.parties[group] = Party(index, count, _tape(self._keys.pop(group), provider, group, index), self.check)
         return public
 
     def meet(self, group: str, holders: Sequence[bytes]) -> None:
         """Complete a group as its provider, with the public keys of its holders in their order."""
+        if not 2 <= len(holders) <= _MOST_HOLDERS:
+            raise ProtocolStepError(f"a group has 2 to {_MOST_HOLDERS} holders, not {len(holders)}")
+        if group not in self._keys:
+            raise ProtocolStepError(_unknown(self.worker, "provider"))
         own = self._keys.pop(group)
         self.dealers[group] = Dealer([_tape(own, key, group, index) for index, key in enumerate(holders)], self.check)
 
@@ -154,6 +171,13 @@ class MpcService:
             raise ProtocolStepError(_unknown(self.worker, "provider")) from None
 
     def _new_key(self, group: str) -> bytes:
+        if type(group) is not str or len(group) > _LONGEST_NAME:
+            raise ProtocolStepError(f"the name of a group is a text of up to {_LONGEST_NAME} characters")
+        if len(self._keys) + len(self.parties) + len(self.dealers) >= _MOST_GROUPS:
+            raise LimitExceededError(
+                f"worker {self.worker.id!r} is in {_MOST_GROUPS} groups of holders already; drop tensors that are not "
+                "needed any more, or close the connection"
+            )
         key = self._keys[group] = X25519PrivateKey.generate()
         return key.public_key().public_bytes_raw()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
@@ -28,6 +29,8 @@ from syft.tensors.base import SyftTensor, unwrap
 from syft.tensors.moves import MOVES, moved_shape
 from syft.tensors.multi_pointer import MultiPointerTensor
 from syft.tensors.pointer import PointerTensor, pointer_to
+
+_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
 
 WIDTHS = (32, 64)
 
@@ -78,6 +81,7 @@ class AdditiveSharingTensor(SyftTensor):
         self.provider, self.protocol, self.width = crypto_provider, protocol, width
         self.wire: Wire | None = None
         self.passes: AdditiveSharingTensor | None = None  # where the rectifier that made this let values pass
+        self._group: Group | None = None
         self._lent = False  # whether other tensors have some of the pointers
         self._origin: tuple[AdditiveSharingTensor, str, tuple[Any, ...]] | None = None
 
@@ -130,7 +134,9 @@ class AdditiveSharingTensor(SyftTensor):
                 f"multiplying and comparing values shared among {names} needs a crypto provider, a worker that holds "
                 f"no share of them: share(..., crypto_provider=james)"
             )
-        return group_of(self.holders, self.provider)
+        if self._group is None:
+            self._group = group_of(self.holders, self.provider)
+        return self._group
 
     def get_class_attributes(self) -> dict[str, Any]:
         """What makes another tensor like this one."""
@@ -145,7 +151,7 @@ class AdditiveSharingTensor(SyftTensor):
         out.child, out.shape = shares, torch.Size(shape)
         out.provider, out.protocol, out.width = self.provider, self.protocol, self.width
         out.wire = out._origin = out.passes = None
-        out._lent = False
+        out._lent, out._group = False, self._group
         return out
 
     # --- opening ------------------------------------------------------------------------------------
@@ -159,13 +165,27 @@ class AdditiveSharingTensor(SyftTensor):
         Returns:
             int64, between -2^63 and 2^63 - 1.
         """
-        pointers = list(self.shares.values())
-        # Shares die with their last pointer, which other tensors may have, too.
-        answers = [p.location.begin(Take((p.ref,), keep=keep or p.gc)) for p in pointers]
-        total = sum([answer()[0] for answer in answers[1:]], answers[0]()[0])
+        total = self.fetch(keep=keep)
         if not keep:
             self.child = self.wire = self._origin = self.passes = None
         return total
+
+    def fetch(self, *, keep: bool = False) -> torch.Tensor:
+        """The values; this tensor still has its pointers.
+
+        Args:
+            keep: leave shares where they are that nobody forgets when this tensor dies.
+        """
+        pointers = list(self.shares.values())
+        # Shares die with their last pointer, which other tensors may have, too.
+        answers = [p.location.begin(Take((p.ref,), keep=keep or p.gc)) for p in pointers]
+        return sum([answer()[0] for answer in answers[1:]], answers[0]()[0])
+
+    def fetched(self) -> Self:
+        """What stands for this tensor after it was fetched."""
+        out = self.like({}, self.shape)
+        out.child = None
+        return out
 
     def virtual_get(self) -> torch.Tensor:
         """The values, without moving the shares. Only where all holders are virtual workers."""
@@ -284,11 +304,18 @@ class AdditiveSharingTensor(SyftTensor):
         return opened
 
     def _derive(self, wire: Wire, name: str, args: tuple[Any, ...]) -> Wire:
-        _, masks = wire.group.deal_masks("mpc.deal_arranged", wire.masks.ref, name, args)
+        masks = wire.group.deal("mpc.deal_arranged", wire.masks, name, args).masks
         coefficients = tuple([None if c is None else c.moved(name, args) for c in wire.coefficients])
         self.wire = Wire(wire.group, wire.public.moved(name, args), coefficients, masks)
         self._origin = None
         return self.wire
+
+    def __getattr__(self, name: str) -> Any:
+        if self.child is None and name in ("group", "holders", "locations", "shares"):
+            raise ConsumedPointerError(
+                "a shared tensor"
+            )  # a property has raised it, which Python takes for a missing one
+        return super().__getattr__(name)
 
     # --- printing -----------------------------------------------------------------------------------
 
@@ -311,7 +338,7 @@ class AdditiveSharingTensor(SyftTensor):
 
 def _run(pointer: PointerTensor, op: str, args: tuple[Any, ...]) -> PointerTensor:
     location, result = pointer.location, new_id()
-    location.post(Command(op, (pointer._ref or pointer.ref, *args), None, result, False))
+    location.post(Command(op, (pointer._ref or pointer.ref, *args), None, result, _grad()))
     return pointer_to(location, result, pointer.owner)
 
 
@@ -327,7 +354,7 @@ def kernel_at(pointer: PointerTensor, op: str, operands: tuple[Any, ...]) -> Poi
         A pointer to the result.
     """
     result = new_id()
-    pointer.location.post(Command(op, operands, None, result, False))
+    pointer.location.post(Command(op, operands, None, result, _grad()))
     return pointer_to(pointer.location, result, pointer.owner)
 
 
@@ -343,13 +370,12 @@ def open_all(tensors: Iterable[AdditiveSharingTensor], group: Group) -> list[Wir
     """
     begun = []
     for tensor in tensors:
-        number = group.number()
+        number, _, masks = group.deal("mpc.deal_mask", tensor.shape)
         operands = [(group.name, number, p._ref or p.ref) for p in _ordered(tensor, group)]
-        _, masks = group.deal_masks("mpc.deal_mask", number, tensor.shape)
         begun.append((tensor, masks, group.ask("mpc.mask", operands)))
     wires = []
     for tensor, masks, answers in begun:
-        tensor.wire = Wire(group, Public(group.opened(answers, additive=True)), (None,), masks)
+        tensor.wire = Wire(group, Public(partial(group.opened, answers, additive=True)), (None,), masks)
         wires.append(tensor.wire)
     return wires
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from syft.core.session import SESSION
-from syft.exceptions import CryptoProviderError, NotRemoteError, UsageError
+from syft.exceptions import CryptoProviderError, NotRemoteError, NotSupportedError, UsageError
+from syft.mpc.comparisons import COMPARISONS, comparison_named
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
-from syft.tensors.encoded import EncodedTensor, become, link_under, number_of
+from syft.tensors.encoded import EncodedTensor, become, link_under, number_of, tensor_of
 from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.number import Number, settled
 from syft.tensors.pointer import PointerTensor
-from syft.tensors.precision import swapped
-
-PROTOCOLS = {"tree": "tree", "snn": "tree", "fss": "fss"}
-"""The names of the protocols that compare values; 0.2.4's is an alias."""
+from syft.tensors.precision import fix_precision, swapped
 
 
 def share(
@@ -39,7 +37,8 @@ def share(
         *owners: two to five workers or their ids: the holders.
         field: accepted for 0.2.4 code; the ring is Z/2^64.
         crypto_provider: the worker that makes correlated randomness for products and comparisons; no holder.
-        protocol: how values are compared: ``"tree"`` (or ``"snn"``) or ``"fss"``.
+        protocol: how values are compared: ``"tree"`` (or ``"snn"``), or ``"fss"``, for two holders, which takes fewer
+            rounds and far more computing and sending: for few values over slow connections.
         width: bits that comparisons look at: 64, or 32 for integers (numbers times the scale) in [-2^31, 2^31).
         requires_grad: whether gradients are computed.
         no_wrap: return the bare link.
@@ -49,12 +48,12 @@ def share(
         ``(Wrapper)>[FixedPrecisionTensor>][AdditiveSharingTensor]…``
 
     Raises:
-        UsageError: fewer than two holders, one of them twice, floating-point numbers, or an unknown protocol.
+        UsageError: fewer than two holders, one of them twice, floating-point numbers, an unknown protocol, or one for
+            fewer holders.
         CryptoProviderError: the crypto provider is a holder.
     """
-    holders, provider = _parties(owners, crypto_provider)
-    if protocol not in PROTOCOLS:
-        raise UsageError(f"there is no protocol {protocol!r} for comparisons; there are {', '.join(PROTOCOLS)}")
+    holders, provider = parties(owners, crypto_provider)
+    comparison = comparison_named(protocol, [holder.id for holder in holders])
     if width not in WIDTHS:
         raise UsageError(f"comparisons look at {' or '.join(map(str, WIDTHS))} bits, not at {width!r}")
     if is_wrapper(self) and isinstance(pointer := link_of(self), PointerTensor):
@@ -63,7 +62,7 @@ def share(
     number = _integers_of(self)
     raw = number.raw.contiguous()
     shared = AdditiveSharingTensor(
-        split(raw, holders), crypto_provider=provider, protocol=PROTOCOLS[protocol], width=width, shape=raw.shape
+        split(raw, holders), crypto_provider=provider, protocol=comparison.name, width=width, shape=raw.shape
     )
     link: Any = shared if number.encoding is None else FixedPrecisionTensor.of(number.with_raw(shared))
     return link if no_wrap else EncodedTensor(link, requires_grad or self.requires_grad)
@@ -74,7 +73,8 @@ def share_(self: torch.Tensor, *owners: Any, **kwargs: Any) -> torch.Tensor:
     return swapped(self, share(self, *owners, **kwargs))
 
 
-def _parties(owners: tuple[Any, ...], crypto_provider: Any) -> tuple[list[Any], Any]:
+def parties(owners: Sequence[Any], crypto_provider: Any) -> tuple[list[Any], Any]:
+    """The holders and the provider of a sharing, checked; see `share`."""
     holders = [SESSION.worker(owner) for owner in owners]
     names = [holder.id for holder in holders]
     if len(holders) < 2:
@@ -126,7 +126,7 @@ def shared_under(tensor: Any) -> AdditiveSharingTensor:
     )
 
 
-def get(self: torch.Tensor) -> torch.Tensor:
+def get(self: Any) -> torch.Tensor:
     """Fetch shared values; the holders forget their shares.
 
     Returns:
@@ -134,15 +134,19 @@ def get(self: torch.Tensor) -> torch.Tensor:
     """
     grad = self.grad if self.is_leaf else None
     link = link_under(self)
-    values = shared_under(self).get()
-    out: torch.Tensor
+    shared = shared_under(self)
+    values = shared.fetch()
+    # Copies and detached tensors have the same shares, and keep them.
+    gone = shared.fetched()
+    out: torch.Tensor = values
     if isinstance(link, FixedPrecisionTensor):
+        self.child = FixedPrecisionTensor.of(Number(gone, link.encoding.scale, link.encoding))
         number = Number(values, link.encoding.scale, link.encoding)
         out = EncodedTensor(FixedPrecisionTensor.of(number), requires_grad=self.requires_grad)
         if grad is not None:
             out.grad = get(grad) if is_shared(grad) else grad
     else:
-        out = values
+        self.child = gone
     return out
 
 
@@ -157,6 +161,17 @@ def is_shared(tensor: Any) -> bool:
     return isinstance(link.number.raw if isinstance(link, FixedPrecisionTensor) else link, AdditiveSharingTensor)
 
 
+def duplicated(tensor: torch.Tensor) -> torch.Tensor:
+    """The same values with shares of their own: what becomes of those of one tensor is nothing to the other's.
+
+    Raises:
+        NotRemoteError: the values are not shared.
+    """
+    number = number_of(tensor)
+    out: torch.Tensor = tensor_of(number.with_raw(shared_under(tensor).each("Tensor.clone"), number.unit))
+    return out.requires_grad_(tensor.requires_grad)
+
+
 def refresh(self: EncodedTensor) -> EncodedTensor:
     """Give the holders fresh shares of the same values; returns this tensor."""
     number = number_of(self)
@@ -165,6 +180,82 @@ def refresh(self: EncodedTensor) -> EncodedTensor:
     with torch.no_grad():
         become(self, number.with_raw(refreshed(settled(number).raw), number.unit))
     return self
+
+
+def move(self: EncodedTensor, *holders: Any, crypto_provider: Any = None) -> EncodedTensor:
+    """Give the values to other holders; nobody sees them. Each holder of now shares its share among the new ones.
+
+    Args:
+        *holders: two workers at least, or their ids.
+        crypto_provider: theirs; the one of before when None.
+
+    Returns:
+        This tensor.
+
+    Raises:
+        UsageError: the protocol that compares does not work among so many holders.
+    """
+    shared = shared_under(self)
+    new, provider = parties(holders, shared.provider if crypto_provider is None else crypto_provider)
+    comparison_named(shared.protocol, [holder.id for holder in new])
+    settings = {"crypto_provider": provider, "protocol": shared.protocol, "width": shared.width}
+    parts: list[Any] = [p.run("mpc.share", tuple(new), settings).wrap() for p in shared.shares.values()]
+    total, *rest = [shared_under(part.get()) for part in parts]
+    for part in rest:
+        total = total.each("torch.add", part)
+    number = number_of(self)
+    with torch.no_grad():
+        become(self, number.with_raw(total, number.unit))
+    return self
+
+
+def encrypt(
+    self: torch.Tensor,
+    *keys: Any,
+    protocol: str = "mpc",
+    workers: Sequence[Any] = (),
+    crypto_provider: Any = None,
+    inplace: bool = False,
+    **settings: Any,
+) -> Any:
+    """Write numbers in fixed precision and share them, in one call.
+
+    Args:
+        *keys: a public key, for other kinds of encryption.
+        protocol: ``"mpc"``, or what `share` takes.
+        workers: the holders.
+        crypto_provider: see `share`.
+        inplace: change this very tensor.
+        **settings: ``base``, ``precision_fractional`` and ``dtype`` for the encoding, the rest for `share`.
+
+    Returns:
+        ``(Wrapper)>FixedPrecisionTensor>[AdditiveSharingTensor]…``
+
+    Raises:
+        NotSupportedError: another kind of encryption was asked for.
+    """
+    if keys or (protocol != "mpc" and protocol not in COMPARISONS):
+        raise NotSupportedError(
+            "Currently the .encrypt() method only supports Secure Multi-Party Computation: x.encrypt(workers=[alice, "
+            f"bob], crypto_provider=james); {keys or protocol!r} was given"
+        )
+    encoding = {name: settings.pop(name) for name in ("base", "precision_fractional", "dtype") if name in settings}
+    settings["protocol"] = "tree" if protocol == "mpc" else protocol
+    out = share(fix_precision(self, **encoding), *workers, crypto_provider=crypto_provider, **settings)
+    return swapped(self, out) if inplace else out
+
+
+def decrypt(self: torch.Tensor, inplace: bool = False, **_ignored: Any) -> torch.Tensor:
+    """The numbers of a shared tensor as float32 (integers as they are); its shares stay where they are.
+
+    Args:
+        inplace: change this very tensor.
+        **_ignored: accepted for 0.2 code.
+    """
+    number = number_of(self)
+    values = shared_under(self).get(keep=True)
+    out = values if number.encoding is None else number.encoding.decode(values)
+    return swapped(self, out) if inplace else out
 
 
 def virtual_get(self: EncodedTensor) -> torch.Tensor:
@@ -187,6 +278,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "refresh": refresh,
     "virtual_get": virtual_get,
     "reconstruct": reconstruct,
+    "move": move,
 }
 """What encoded tensors can do besides torch's methods."""
 

@@ -25,8 +25,10 @@ class Spent:
         """Use a number up.
 
         Raises:
-            ProtocolStepError: it was used before.
+            ProtocolStepError: it was used before, or there is no such strip.
         """
+        if type(number) is not int or not 0 <= number < 1 << 64:
+            raise ProtocolStepError(f"a tape has no strip {number!r}; they are numbered from 0 to 2^64 - 1")
         ranges = self.ranges
         if ranges and number == ranges[-1][1]:
             ranges[-1][1] += 1

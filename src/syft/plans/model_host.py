@@ -158,7 +158,7 @@ class ModelHost:
             raise ModelPermissionError(
                 f"model {model_id!r} is not given out; its host can allow that with allow_download=True."
             )
-        return hosted.model
+        return hosted.model.leaving() if isinstance(hosted.model, Plan) else hosted.model
 
     def _who(self, user: Any) -> Any:
         """The user that a client is known as, whatever its message says."""

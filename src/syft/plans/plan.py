@@ -14,9 +14,11 @@ from torch import nn
 from syft.core.ids import new_id
 from syft.core.messages import Put, Ref
 from syft.core.session import SESSION
-from syft.exceptions import NotSupportedError, PlanArgumentError, PlanBuildError, PlanNotBuiltError, UsageError
+from syft.exceptions import PlanArgumentError, PlanBuildError, PlanNotBuiltError, UsageError
+from syft.mpc.sharing import duplicated, is_shared
 from syft.plans import code
 from syft.plans.build import Owned, record
+from syft.plans.encoded_state import EncodedState, own_shares
 from syft.plans.epochs import run_epochs
 from syft.plans.pointer import PointerPlan
 from syft.plans.program import Program
@@ -24,16 +26,19 @@ from syft.plans.recorder import recorder_of
 from syft.plans.recording import Instruction, Recording
 from syft.plans.state import Attributes, State, owned_by, owned_by_state
 from syft.plans.tree import bind, shapes_of
+from syft.tensors.encoded import EncodedTensor
+from syft.tensors.verbs import own
 
 # Attributes of a plan itself, in which no state of its user is looked for.
 _OWN = frozenset({"_recording", "_program", "_state", "_given_state", "_optimizers", "_pointers"})
 
 
-class Plan:
+class Plan(EncodedState):
     """A recorded function with its tensors. Subclass it and write ``forward``, or use `func2plan`.
 
     Tensors, modules and plans that are attributes are the state: it is sent with the plan, lives where the plan
-    lives, and is trained there.
+    lives, and is trained there. It can be encoded and shared in place, see `EncodedState`: the plan then runs on
+    arguments that are shared among the same holders.
 
     Args:
         name: what it is called; the name of the class when None.
@@ -117,7 +122,7 @@ class Plan:
         return given + owned_by({name: value for name, value in vars(self).items() if name not in _OWN})
 
     @property
-    def state(self) -> State:
+    def state(self) -> State:  # type: ignore[override]
         """The tensors of the plan; ``state.read()`` gives those that were passed as ``state=``."""
         return self._state if self._state is not None else State(self.owned())
 
@@ -243,7 +248,8 @@ class Plan:
             raise PlanNotBuiltError(f"plan {self.name!r} has neither a function nor a recording to run.")
         inputs = bind(self._program.recording, args, kwargs)
         optimizers = self._optimizers if recorder is None else functools.partial(recorder.replay, self.id)
-        return self._program.run(inputs, self.state.tensors(), optimizers)
+        state = self.state.tensors()
+        return own_shares(self._program.run(inputs, state, optimizers), [*inputs.values(), *state])
 
     def run_epochs(self, *tensors: Any, **options: Any) -> torch.Tensor:
         """Run the plan on every batch of tensors, over and over; see `syft.plans.epochs.run_epochs`."""
@@ -273,11 +279,23 @@ class Plan:
         places = [SESSION.worker(worker) for worker in workers]
         for place in places:
             if refresh or place.id not in self._pointers:
-                place.request(Put(((self.id, self),)))
+                leaving = self.leaving()
+                place.request(Put(((self.id, leaving),), owning=leaving is not self))
+                if leaving is not self:
+                    own(leaving, False)
                 self._pointers[place.id] = self._pointer([place])
         if len(places) == 1:
             return self._pointers[places[0].id]
         return self._pointer(places)
+
+    def leaving(self) -> Plan:
+        """What goes to another worker: this plan. Of a shared state it is one with shares of its own, made at their
+        holders, which whoever gets it is to own: a plan there does not depend on the plan here."""
+        if not self.is_shared:
+            return self
+        twin = self.copy()
+        twin.id = self.id
+        return twin
 
     def _pointer(self, places: list[Any]) -> PointerPlan:
         pointer = PointerPlan(places, self.id, self.owner, tags=self.tags)
@@ -293,12 +311,6 @@ class Plan:
     def pointers(self) -> dict[Any, PointerPlan]:
         """Where the plan was sent: pointers by worker id."""
         return self.get_pointers()
-
-    def get(self) -> Plan:
-        """The plan is here already: itself."""
-        return self
-
-    get_ = get
 
     def copy(self) -> Plan:
         """A plan with a new id, the same recording and copies of the tensors, without the Python function."""
@@ -326,14 +338,6 @@ class Plan:
         """Set the description; returns the plan."""
         self.description = description
         return self
-
-    def fix_precision(self, *args: Any, **kwargs: Any) -> Plan:
-        """Not here yet.
-
-        Raises:
-            NotSupportedError: always.
-        """
-        raise NotSupportedError("plans over fixed-precision and shared tensors are not there yet")
 
     # --- text ---------------------------------------------------------------------------------------
 
@@ -401,7 +405,8 @@ def _with_torch(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _copied(tensor: torch.Tensor) -> torch.Tensor:
-    out = tensor.detach().clone()
+    shared = isinstance(tensor, EncodedTensor) and is_shared(tensor)
+    out = (duplicated(tensor) if shared else tensor).detach().clone()
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(out, tensor.requires_grad)
     return out.requires_grad_(tensor.requires_grad)

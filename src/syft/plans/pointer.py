@@ -14,6 +14,7 @@ from syft.tensors.multi_pointer import MultiPointerTensor
 from syft.tensors.object_pointer import ObjectPointer, pointer_text, reference
 from syft.tensors.pointer import PointerTensor, pointer_to
 from syft.tensors.wire import register_pointer
+from syft.workers.mentions import places
 
 
 class PointerPlan(ObjectPointer):
@@ -162,7 +163,8 @@ class PointerPlan(ObjectPointer):
             torch.is_grad_enabled(),
         )
         reply: Any
-        if self.gives_tensor and method == "__call__":
+        shares = next(places((call.args, call.kwargs)), None) is not None
+        if self.gives_tensor and method == "__call__" and not shares:  # which may die here before they are used there
             place.post(call)
             reply = Stored(result)
         else:

@@ -18,6 +18,7 @@ from syft.plans.optimizers import options_of, stock_optimizer
 from syft.plans.recording import PLAIN, Optimize, Pattern, Step
 from syft.plans.watched import Watched
 from syft.tensors.base import WrappedParameter, Wrapper, is_wrapper, link_of, unwrap, wrap
+from syft.tensors.encoded import EncodedTensor
 from syft.tensors.in_place import become_local, become_wrapper
 from syft.tensors.pointer import PointerTensor, pointer_to
 from syft.tensors.verbs import description_of
@@ -97,7 +98,7 @@ class Recorder:
                 return
             raise PlanBuildError(
                 f"plan {self.name!r} has state ({name}) that is not here but in {link_of(tensor)}; "
-                "fetch it with .get() first, build the plan, and send the plan."
+                "fetch or decode it first, build the plan, and send or share the plan."
             )
         value = tensor.detach()
         if tensor.is_leaf and tensor.requires_grad:
@@ -121,6 +122,8 @@ class Recorder:
         Raises:
             PlanBuildError: the example is on a worker.
         """
+        if isinstance(example, EncodedTensor):  # a recording is of ops on numbers, in whatever form these come
+            example = torch.zeros(example.shape, dtype=example.dtype)
         if is_wrapper(example):
             raise PlanBuildError(
                 f"plan {self.name!r} is built from examples that are here, and one is {link_of(example)}; "

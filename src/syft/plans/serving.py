@@ -7,14 +7,18 @@ from typing import Any
 
 from torch import nn
 
+from syft.core.ids import new_id
+from syft.core.messages import Forget, Put, Ref
 from syft.exceptions import UsageError
 from syft.plans import model_host  # noqa: F401 - registers the service
 from syft.plans.plan import Plan
 from syft.plans.training import in_mode
 from syft.tensors.base import unwrap
+from syft.tensors.encoded import EncodedTensor
 from syft.tensors.object_pointer import reference
 from syft.tensors.object_wrapper import ObjectWrapper
 from syft.tensors.torchscript import is_script
+from syft.tensors.verbs import own
 
 Worker = Any
 
@@ -66,7 +70,17 @@ def serve_model(
         raise UsageError("a hosted model needs a name: serve_model(model, model_id='digits')")
     hosted = _hostable(model, model_id, example)
     named = None if users is None else frozenset(users)
-    self.ask("models", "serve", hosted, model_id, allow_download, allow_remote_inference, named, user)
+    about = model_id, allow_download, allow_remote_inference, named, user
+    if not (isinstance(hosted, Plan) and hosted.is_shared):
+        self.ask("models", "serve", hosted, *about)
+        return True
+    leaving, id = hosted.leaving(), new_id()
+    self.request(Put(((id, leaving),), owning=True))
+    own(leaving, False)
+    try:
+        self.ask("models", "serve", Ref(id), *about)
+    finally:
+        self.post(Forget((id,)))
     return True
 
 
@@ -133,7 +147,7 @@ def run_remote_inference(self: Worker, model_id: str, *data: Any, version: int |
         ModelNotFoundError: there is no such model for this user.
         ModelPermissionError: the model is not run for others.
     """
-    links = unwrap(list(data))
+    links: list[Any] = [part if isinstance(part, EncodedTensor) else unwrap(part) for part in data]
     remote = [link for link in links if getattr(link, "location", None) is not None]
     reply = self.ask("models", "run", model_id, *[reference(link, self) for link in links], version=version, user=user)
     if not remote:

@@ -10,7 +10,10 @@ from typing import Any
 import torch
 
 from syft.exceptions import PlanArgumentError, PlanBuildError
+from syft.mpc.shared import AdditiveSharingTensor
 from syft.plans.recording import Input, Parameter, Recording
+from syft.tensors.encoded import EncodedTensor
+from syft.tensors.fixed import FixedPrecisionTensor
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
 
@@ -128,6 +131,8 @@ def _fits(spec: Any, value: Any) -> bool:
 
 def _take(spec: Any, value: Any, inputs: dict[int, Any], where: str) -> None:
     if type(spec) is Input:
+        if isinstance(value, (FixedPrecisionTensor, AdditiveSharingTensor)):  # as it comes with a message
+            value = EncodedTensor(value)
         if not isinstance(value, torch.Tensor):
             if type(value) not in (bool, int, float, complex):
                 raise PlanArgumentError(f"{where} must be a tensor, as it was built with, and is {_kind(value)}.")

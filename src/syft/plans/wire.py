@@ -17,6 +17,7 @@ from syft.plans.program import EXPECTED
 from syft.plans.recording import PLAIN, Expect, Input, Optimize, Parameter, Recording, Step, made_by, refs_in
 from syft.serde.checks import dimension, each, flag, items, keywords, object_id, one_of, optional, text
 from syft.serde.registry import register
+from syft.tensors.encoded import EncodedTensor
 from syft.workers.base import POINTERS
 
 VERSION = 1
@@ -196,7 +197,7 @@ def _plan_from_wire(data: Any, context: Any) -> Plan:
     ]
     if len(_sequence(instructions)) > MAX_INSTRUCTIONS:
         raise ValueError(f"a plan has at most {MAX_INSTRUCTIONS} instructions, not {len(instructions)}")
-    tensors = [one_of(torch.Tensor, torch.nn.Parameter)(tensor) for tensor in _sequence(tensors)]
+    tensors = [one_of(torch.Tensor, torch.nn.Parameter, EncodedTensor)(tensor) for tensor in _sequence(tensors)]
     recording = Recording(
         text(name),
         tuple(one_of(Parameter)(p) for p in _sequence(parameters)),

@@ -131,9 +131,23 @@ def product(kind: str, spec: Spec, x: torch.Tensor, y: torch.Tensor) -> torch.Te
 @lru_cache(maxsize=4096)
 def product_shape(kind: str, spec: Spec, x: torch.Size, y: torch.Size) -> torch.Size:
     """The shape of a product of operands of these shapes."""
-    zero = torch.zeros((), dtype=torch.int64)
     if kind == "mul":
         return torch.broadcast_shapes(x, y)
-    if kind == "matmul":
-        return torch.matmul(torch.empty(x, device="meta"), torch.empty(y, device="meta")).shape
-    return product(kind, spec, zero.expand(x), zero.expand(y)).shape
+    # On tensors without memory: a peer may ask for a shape that does not fit.
+    nothing = torch.empty((), dtype=torch.int64, device="meta")
+    return product(kind, spec, nothing.expand(x), nothing.expand(y)).shape
+
+
+def largest(kind: str, spec: Spec, x: torch.Size, y: torch.Size) -> int:
+    """How many elements the largest tensor has that a product makes, be it the result or one on the way to it."""
+    out = product_shape(kind, spec, x, y)
+    if kind not in ("conv", "conv_weight", "conv_input"):
+        return out.numel()
+    padding = spec[1]
+    back = kind == "conv_input"
+    batch, _, height, width = (x[0], 0, *spec[4]) if back else x
+    channels = out[1] if back else x[1]
+    rows, columns = (x if back else y if kind == "conv_weight" else out)[2:]
+    kernel = spec[4] if kind == "conv_weight" else y[2:]
+    padded = batch * channels * (height + 2 * padding[0]) * (width + 2 * padding[1])
+    return max(out.numel(), padded, batch * rows * columns * channels * kernel[0] * kernel[1])

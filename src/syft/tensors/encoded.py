@@ -16,7 +16,8 @@ from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor, link_text, register_wrapper
 from syft.tensors.costs import ACTIVE
 from syft.tensors.fixed import FixedPrecisionTensor
-from syft.tensors.number import Number, constant, settled
+from syft.tensors.number import Number, add, constant, replaced, settled
+from syft.tensors.ring import ring_of
 
 Rule = Callable[..., Any]
 
@@ -70,7 +71,7 @@ class EncodedTensor(torch.Tensor):
                 out = rule(*operands, **named)
         if target is None:
             return encoded(out)
-        become(target, out)
+        become(target, out, reshaped=packet in _RESHAPING)
         return target
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -227,11 +228,46 @@ def encoded(out: Any) -> Any:
     return out
 
 
-def become(target: Any, out: Any) -> None:
-    """Give an encoded tensor other numbers, in place."""
-    number = settled(out) if isinstance(out, Number) else settled(out.number)
-    link = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
-    target.child = link
+_RESHAPING = frozenset(
+    {torch.ops.aten.squeeze_, torch.ops.aten.t_, torch.ops.aten.transpose_, torch.ops.aten.unsqueeze_}
+)
+
+
+def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
+    """Give an encoded tensor other numbers, in place; if it was shared, it stays shared.
+
+    Args:
+        target: whose numbers they will be. If it is a view, what it was taken from changes, too.
+        out: the numbers.
+        reshaped: whether the shape may change, too.
+
+    Raises:
+        UsageError: the numbers have another shape, or are no integers as those of the tensor are.
+    """
+    number, before = settled(out) if isinstance(out, Number) else settled(out.number), number_of(target)
+    if number.shape != target.shape and reshaped:
+        with torch._C.DisableTorchFunctionSubclass():
+            target.data = encoded(number)  # torch's own idea of the shape
+    elif number.shape != target.shape:
+        raise UsageError(
+            f"an encoded tensor of shape {tuple(target.shape)} cannot take {tuple(number.shape)} in place; compute a "
+            "new tensor"
+        )
+    if (number.encoding is None) != (before.encoding is None):
+        raise UsageError("integers cannot become numbers with fractional digits in place; compute a new tensor")
+    if isinstance(number.raw, torch.Tensor) and not isinstance(before.raw, torch.Tensor):
+        number = add(before.with_raw(ring_of(before.raw).scale(before.raw, 0), number.scale), number)
+    target.child = number.raw if number.encoding is None else FixedPrecisionTensor.of(number)
+    if target._is_view() and not reshaped:
+        _write_through(target)
+
+
+def _write_through(view: Any) -> None:
+    # A view has numbers of its own, which PyTorch does not know; what was written there belongs to its base, too.
+    base = view._base
+    whole = number_of(base)
+    places = view._view_func_unsafe(torch.arange(whole.shape.numel()).reshape(whole.shape))
+    become(base, replaced(settled(whole), places, number_of(view)))
 
 
 def number(value: Any, like: Number) -> Number:

@@ -47,7 +47,7 @@ class Encoding:
             )
         if self.dtype not in _DTYPES:
             raise UsageError(f"Unsupported arg value for dtype. Use dtype='long' or dtype='int', not {self.dtype!r}.")
-        if self.scale >= 2**31:
+        if self.precision_fractional > 31 or self.scale >= 2**31:  # in this order: powers of a peer's may be enormous
             raise UsageError(
                 f"{self.base} ** {self.precision_fractional} is 2^31 or more, which leaves no room for products; use "
                 "fewer fractional digits"

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from syft.exceptions import ProtocolStepError, UsageError
+
 aten = torch.ops.aten
 
 MOVES: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
@@ -47,9 +49,29 @@ MOVES: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
 )
 """Each element of the result is one of the operand, or zero."""
 
+
+def index_sum(values: torch.Tensor, dim: int, index: torch.Tensor, size: int) -> torch.Tensor:
+    """Add elements up by where they belong.
+
+    Args:
+        values: int64.
+        dim: along which.
+        index: int64, where each of them belongs, from 0.
+        size: how many sums there are.
+
+    Example:
+        >>> index_sum(torch.tensor([1, 2, 4]), 0, torch.tensor([1, 1, 0]), 3)
+        tensor([4, 3, 0])
+    """
+    shape = list(values.shape)
+    shape[dim] = size
+    return values.new_zeros(shape).index_add(dim, index, values)
+
+
 SUMS: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
     {
         "cumsum": aten.cumsum,
+        "index_sum": index_sum,
         "sum": aten.sum,
         "trace": aten.trace,
         "unfold_backward": aten.unfold_backward,
@@ -58,6 +80,7 @@ SUMS: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
 """Each element of the result is a sum of elements of the operand."""
 
 _ALL = {**MOVES, **SUMS}
+_SHAPES = frozenset({"_reshape_alias", "_unsafe_view", "view"})
 
 
 def move(name: str, tensor: torch.Tensor, *args: Any) -> torch.Tensor:
@@ -69,16 +92,20 @@ def move(name: str, tensor: torch.Tensor, *args: Any) -> torch.Tensor:
         *args: its plain operands.
 
     Raises:
-        KeyError: there is no such op.
+        ProtocolStepError: there is no such op.
 
     Example:
         >>> move("transpose", torch.tensor([[1, 2]]), 0, 1)
         tensor([[1],
                 [2]])
     """
-    if name == "view":
+    if name in _SHAPES:  # the memory of a share may be in another order than that of its wrapper
         return tensor.reshape(args[0])
-    return _ALL[name](tensor, *args)
+    try:
+        run = _ALL[name]
+    except KeyError:
+        raise ProtocolStepError(f"{name!r} moves no elements; these do: {', '.join(_ALL)}") from None
+    return run(tensor, *args)
 
 
 def moved_shape(name: str, shape: torch.Size, args: tuple[Any, ...]) -> torch.Size:
@@ -95,7 +122,28 @@ def _moved_shape(name: str, shape: torch.Size, args: tuple[Any, ...]) -> torch.S
 
 
 def _shape_of(name: str, shape: torch.Size, args: tuple[Any, ...]) -> torch.Size:
-    return move(name, torch.zeros((), dtype=torch.int64).expand(shape), *args).shape
+    if name == "index":
+        return _indexed_shape(shape, args[0])
+    # On a tensor without memory: a peer may ask for a shape that does not fit.
+    nothing = torch.empty((), dtype=torch.int64, device="meta").expand(shape)
+    return move(name, nothing, *[a.to("meta") if isinstance(a, torch.Tensor) else a for a in args]).shape
+
+
+def _indexed_shape(shape: torch.Size, indices: Any) -> torch.Size:
+    """What advanced indexing makes of a shape: the common shape of the indices stands where they stood, if together."""
+    parts: list[Any] = []
+    for part in indices:
+        mask = part is not None and part.dtype in (torch.bool, torch.uint8)
+        parts += part.nonzero(as_tuple=True) if mask else [part]
+    if len(parts) > len(shape):
+        raise UsageError(f"{len(parts)} indices are too many for a tensor of shape {tuple(shape)}")
+    at = [i for i, part in enumerate(parts) if part is not None]
+    if not at:
+        return shape
+    common = torch.broadcast_shapes(*[parts[i].shape for i in at])
+    if at[-1] - at[0] == len(at) - 1:
+        return torch.Size((*shape[: at[0]], *common, *shape[at[-1] + 1 :]))
+    return torch.Size((*common, *[size for i, size in enumerate(shape) if i not in at]))
 
 
 def _frozen(value: Any) -> Any:

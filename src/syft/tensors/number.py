@@ -7,6 +7,7 @@ shared, so it is put off: sums of products, means and the next activation work o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,14 +104,44 @@ def _scalar(value: float, encoding: Encoding) -> Number:
 
 def add(a: Number, b: Number) -> Number:
     """The sum, broadcast."""
-    a, b = _common_scale(a, b)
+    if _factor(b) == 0:
+        return a
+    a, b = aligned(*_alike(a, b))
     return a.with_raw(ring_of(a.raw, b.raw).add(a.raw, b.raw))
 
 
 def sub(a: Number, b: Number) -> Number:
     """The difference, broadcast."""
-    a, b = _common_scale(a, b)
+    if _factor(b) == 0:
+        return a
+    a, b = aligned(*_alike(a, b))
     return a.with_raw(ring_of(a.raw, b.raw).sub(a.raw, b.raw))
+
+
+def join(parts: Sequence[Number], dim: int) -> Number:
+    """One after the other along a dimension; with integers and numbers with an encoding, all get that encoding."""
+    like = next((one for one in parts if one.encoding is not None), parts[0])
+    scale = parts[0].scale
+    if any(one.scale != scale for one in parts):
+        parts = [settled(one if one.encoding else like.with_raw(one.raw, one.scale)) for one in parts]
+        scale = math.lcm(*[one.scale for one in parts])
+    raws = [raised(one, scale).raw for one in parts]
+    return like.with_raw(ring_of(*raws).join(raws, dim), scale)
+
+
+def replaced(a: Number, places: torch.Tensor, values: Number) -> Number:
+    """Other values at some places; where one is named several times, the last value counts.
+
+    Args:
+        a: of any shape.
+        places: int64, counted through all elements of it.
+        values: as many.
+    """
+    count = a.shape.numel()
+    source = torch.arange(count)
+    source[places.reshape(-1)] = torch.arange(count, count + places.numel())
+    flat = [a.moved("view", [count]), values.moved("view", [places.numel()])]
+    return join(flat, 0).moved("index_select", 0, source).moved("view", list(a.shape))
 
 
 def neg(a: Number) -> Number:
@@ -120,7 +151,8 @@ def neg(a: Number) -> Number:
 
 def multiply(a: Number, b: Number, kind: str = "mul", spec: Spec = ()) -> Number:
     """A product; the scales multiply, and what is too much is divided away first."""
-    limit = a.unit * a.unit * _SPARE
+    a, b = _alike(a, b)
+    limit = _largest_scale(a, b)
     if a.raw is b.raw and a.scale * b.scale > limit:
         a = b = settled(a)
     if a.scale * b.scale > limit:
@@ -144,20 +176,35 @@ def _factor(b: Number) -> int | None:
     return None
 
 
-def _common_scale(a: Number, b: Number) -> tuple[Number, Number]:
+def _alike(a: Number, b: Number) -> tuple[Number, Number]:
+    """What integers and numbers with an encoding make together has that encoding."""
+    if a.encoding is None and b.encoding is not None:
+        return Number(a.raw, a.scale, b.encoding), b
+    return a, b
+
+
+def _largest_scale(a: Number, b: Number) -> int:
+    return max(a.unit, b.unit) ** 2 * _SPARE
+
+
+def aligned(a: Number, b: Number) -> tuple[Number, Number]:
+    """The same numbers with one scale for both."""
     if a.scale == b.scale:
         return a, b
     if _factor(b) is not None:
         return a, b.with_raw(torch.tensor(_rescaled(b, a.scale)), a.scale)
     if _factor(a) is not None:
         return a.with_raw(torch.tensor(_rescaled(a, b.scale)), b.scale), b
-    small, big = (a, b) if a.scale < b.scale else (b, a)
-    if big.scale % small.scale == 0 and big.scale <= big.unit * big.unit * _SPARE:
-        ratio = big.scale // small.scale
-        small = small.with_raw(ring_of(small.raw).scale(small.raw, ratio), big.scale)
-    else:
-        small, big = settled(small), settled(big)
-    return (small, big) if a.scale < b.scale else (big, small)
+    largest = max(a.scale, b.scale)
+    if largest % min(a.scale, b.scale) or largest > _largest_scale(a, b):
+        a, b = settled(a), settled(b)
+    scale = math.lcm(a.scale, b.scale)  # those of two encodings, of which none need be a multiple of the other
+    return raised(a, scale), raised(b, scale)
+
+
+def raised(a: Number, scale: int) -> Number:
+    """The same number with a scale that is a multiple of its own."""
+    return a if a.scale == scale else a.with_raw(ring_of(a.raw).scale(a.raw, scale // a.scale), scale)
 
 
 def _rescaled(b: Number, scale: int) -> int:

@@ -35,6 +35,8 @@ def bring_state_along(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) 
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if is_wrapper(parameter):
+                if getattr(link_of(parameter), "location", None) is None:
+                    continue  # encoded, not elsewhere: its state is encoded as it comes
                 _to(parameter, optimizer.state.get(parameter))
             elif parameter in optimizer.state and type(parameter) is torch.nn.Parameter:
                 _check_here(parameter, optimizer.state[parameter])
@@ -42,6 +44,8 @@ def bring_state_along(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) 
 
 def _to(parameter: torch.Tensor, state: dict[str, Any] | None) -> None:
     location = getattr(link_of(parameter), "location", None)
+    if location is None:  # encoded, and so is what was computed from it
+        return
     for name, value in (state or {}).items():
         if isinstance(value, Wrapper):
             held = getattr(link_of(value), "location", None)

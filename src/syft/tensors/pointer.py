@@ -245,14 +245,7 @@ class PointerTensor(ObjectPointer, SyftTensor):
         return self.attr("data")
 
     def attr(self, name: str) -> PointerTensor:
-        """A pointer to an attribute of the remote tensor; it never deletes anything.
-
-        Args:
-            name: ``"grad"``, ``"data"`` or ``"child"``.
-
-        Returns:
-            A pointer printed with ``::name`` and with this pointer's own ids.
-        """
+        """A pointer to an attribute (``"grad"``, ``"data"`` or ``"child"``) with this pointer's ids; owns nothing."""
         self.check_alive()
         out: PointerTensor = PointerTensor.__new__(PointerTensor)
         out.location, out.id_at_location, out.owner = self.location, self.id_at_location, self.owner
@@ -261,12 +254,7 @@ class PointerTensor(ObjectPointer, SyftTensor):
         return out
 
     def setattr(self, name: str, value: Any) -> None:
-        """Set an attribute of the remote tensor.
-
-        Args:
-            name: ``"grad"``, ``"data"`` or ``"requires_grad"``.
-            value: a pointer at the same location, or a plain value.
-        """
+        """Set ``"grad"``, ``"data"`` or ``"requires_grad"`` to a pointer at the same location or a plain value."""
         op = BY_NAME.get(f"Tensor.{name}.__set__")
         if op is None:
             raise CannotRequestObjectAttribute(

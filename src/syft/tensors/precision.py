@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -119,15 +119,23 @@ def change_all(module: nn.Module, change: Callable[[torch.Tensor], torch.Tensor]
     Returns:
         The module.
     """
-    for parameter in module.parameters():
-        grad, parameter.grad = parameter.grad, None
-        swapped(parameter, change(parameter))
-        if grad is not None:
-            parameter.grad = change(grad)
-    for buffer in module.buffers():
-        if buffer.dtype.is_floating_point:
-            swapped(buffer, change(buffer))
+    floating = [buffer for buffer in module.buffers() if buffer.dtype.is_floating_point]
+    change_each([*module.parameters(), *floating], change)
     return module
+
+
+def change_each(tensors: Iterable[torch.Tensor], change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Change tensors with their gradients, in place.
+
+    Args:
+        tensors: leaves, whoever holds them.
+        change: makes the new tensor of an old one.
+    """
+    for tensor in tensors:
+        grad, tensor.grad = tensor.grad, None
+        swapped(tensor, change(tensor))
+        if grad is not None:
+            tensor.grad = change(grad)
 
 
 def module_fix_precision(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from syft.exceptions import UsageError
 from syft.tensors import number as n
-from syft.tensors.encoded import number, rule
+from syft.tensors.encoded import EncodedTensor, become, composed, number, number_of, rule
 from syft.tensors.moves import MOVES, SUMS
-from syft.tensors.number import Number, settled
-from syft.tensors.ring import ring_of
+from syft.tensors.number import Number
 
 aten = torch.ops.aten
 
@@ -24,13 +24,41 @@ def _moving(name: str) -> Callable[..., Number]:
 
 
 for _name, _packet in (*MOVES.items(), *SUMS.items()):
-    if _name not in ("sum", "cumsum"):
+    if _name not in ("constant_pad_nd", "cumsum", "index_sum", "sum"):
         rule(_packet)(_moving(_name))
 
 
-@rule(aten.detach, aten.clone, aten._to_copy, aten.contiguous, aten.lift_fresh)
+@rule(aten.detach, aten._to_copy, aten.contiguous, aten.lift_fresh)
 def _same(a: Number, **kwargs: Any) -> Number:
     return a
+
+
+@rule(aten.clone)
+def _clone(a: Number, **kwargs: Any) -> Number:
+    return a.moved("alias")  # fetching the one does not take the shares of the other
+
+
+@rule(aten.diagonal_copy)
+def _diagonal_copy(a: Number, *args: Any) -> Number:
+    return a.moved("diagonal", *args)
+
+
+@rule(aten.rot90)
+def _rot90(a: Number, times: int = 1, dims: Any = (0, 1)) -> Number:
+    quarters, (first, second) = times % 4, dims
+    if quarters == 2:
+        return a.moved("flip", [first, second])
+    turned = a.moved("transpose", first, second) if quarters else a
+    return turned.moved("flip", [first if quarters == 1 else second]) if quarters else a
+
+
+@rule(aten.constant_pad_nd)
+def _constant_pad_nd(a: Number, pad: Any, value: Any = 0) -> Number:
+    out = a.moved("constant_pad_nd", list(pad), 0)
+    if value == 0:
+        return out
+    border = torch.nn.functional.pad(torch.zeros(a.shape, dtype=torch.int64), list(pad), value=1)
+    return n.add(out, n.multiply(a.with_raw(border, 1), number(value, a)))
 
 
 @rule(aten.sum)
@@ -64,13 +92,9 @@ def _cat(parts: Any, dim: int = 0) -> Number:
 
 def join(parts: Any, dim: int) -> Number:
     """Numbers and public tensors one after the other."""
-    like = next(p for p in parts if isinstance(p, Number))
-    numbers = [number(p, like) for p in parts]
-    scale = numbers[0].scale
-    if any(one.scale != scale for one in numbers):
-        numbers = [settled(one) for one in numbers]
-    raws = [one.raw for one in numbers]
-    return like.with_raw(ring_of(*raws).join(raws, dim), numbers[0].scale)
+    given = [p for p in parts if isinstance(p, Number)]
+    like = next((p for p in given if p.encoding is not None), given[0])
+    return n.join([number(p, like) for p in parts], dim)
 
 
 @rule(aten.stack)
@@ -121,17 +145,22 @@ def _ones_like(a: Number, **kwargs: Any) -> Number:
 
 @rule(aten.full_like)
 def _full_like(a: Number, value: Any, **kwargs: Any) -> Number:
-    return n.add(full(a, a.shape, 0), number(float(value), a))
+    return n.add(full(a, a.shape, 0), number(value, a))
 
 
-@rule(aten.new_zeros, aten.new_empty)
-def _new_zeros(a: Number, size: Any, **kwargs: Any) -> Number:
+@rule(aten.new_zeros, aten.new_empty, aten.new_empty_strided)
+def _new_zeros(a: Number, size: Any, stride: Any = None, **kwargs: Any) -> Number:
     return full(a, size, 0)
 
 
 @rule(aten.new_ones)
 def _new_ones(a: Number, size: Any, **kwargs: Any) -> Number:
     return full(a, size, 1)
+
+
+@rule(aten.new_full)
+def _new_full(a: Number, size: Any, value: Any, **kwargs: Any) -> Number:
+    return n.add(full(a, size, 0), number(value, a))
 
 
 @rule(aten.zero)
@@ -149,8 +178,8 @@ def _copy(a: Any, source: Any, non_blocking: bool = False) -> Number:
     like = a if isinstance(a, Number) else source
     source = number(source, like)
     if source.shape != like.shape:
-        source = source.moved("expand", list(like.shape))
-    return source
+        return source.moved("expand", list(like.shape))
+    return _clone(source)
 
 
 @rule(aten.where)
@@ -166,18 +195,13 @@ def _masked_fill(a: Any, mask: Any, value: Any) -> Number:
     return _where(mask, number(value, a if isinstance(a, Number) else mask), a)
 
 
-@rule(aten.index_put)
-def _index_put(a: Any, indices: Any, values: Any, accumulate: bool = False) -> Number:
-    like = a if isinstance(a, Number) else values
-    a, values = settled(number(a, like)), settled(number(values, like))
-    places = torch.arange(a.shape.numel()).reshape(a.shape)
-    rows = aten.index(places, indices).reshape(-1)
-    spread = values.moved("expand", list(aten.index(places, indices).shape)).moved("view", [rows.numel()])
-    matrix = torch.zeros(rows.numel(), a.shape.numel(), dtype=torch.int64)
-    matrix[torch.arange(rows.numel()), rows] = 1
-    placed = n.multiply(spread.moved("unsqueeze", 0), like.with_raw(matrix, 1), "matmul").moved("view", list(a.shape))
-    if accumulate:
-        return n.add(a, placed)
-    kept = torch.ones(a.shape.numel(), dtype=torch.int64)
-    kept[rows] = 0
-    return n.add(n.multiply(a, like.with_raw(kept.reshape(a.shape), 1)), placed)
+@rule(aten._has_compatible_shallow_copy_type)
+def _takes_shape(a: Any, b: Any) -> bool:
+    return isinstance(a, Number) and isinstance(b, Number)
+
+
+@composed(torch.Tensor.data.__set__)  # type: ignore[attr-defined]
+def _set_data(x: Any, value: Any) -> None:
+    if not isinstance(x, EncodedTensor) or not isinstance(value, EncodedTensor):
+        raise UsageError("x.data takes what x is: encoded and plain tensors do not replace each other")
+    become(x, number_of(value))

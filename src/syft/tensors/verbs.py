@@ -21,6 +21,7 @@ from syft.serde.codec import encode
 from syft.tensors.base import SyftTensor, Wrapper, consume, is_wrapper, link_of, unwrap, wrap
 from syft.tensors.in_place import become_local, become_wrapper
 from syft.tensors.multi_pointer import MultiPointerTensor
+from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
 
@@ -195,11 +196,19 @@ def get_(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
     return get(self, *args, inplace=True, **kwargs)
 
 
+def pointers_in(obj: Any) -> list[Any]:
+    """The pointers that go along with an object that is given away: those of a wrapper, or of what has some inside."""
+    if is_wrapper(obj):
+        link = link_of(obj)
+        return [link] if isinstance(link, ObjectPointer) else link.owned_pointers()
+    inside = None if isinstance(obj, SyftTensor) else getattr(type(obj), "owned_pointers", None)
+    return [] if inside is None else inside(obj)
+
+
 def own(fetched: Any, owns: bool = True) -> Any:
     """A fetched pointer that owned its object belongs to whoever fetched it; a bare link gets its wrapper."""
-    if is_wrapper(fetched):
-        for pointer in link_of(fetched).owned_pointers():
-            pointer.gc = owns
+    for pointer in pointers_in(fetched):
+        pointer.gc = owns
     return wrap(fetched) if isinstance(fetched, SyftTensor) else fetched
 
 

@@ -45,18 +45,24 @@ class AwaitableForms:
         """
         return await asyncio.to_thread(pointer.get, user=user, reason=reason)
 
-    async def async_fit(self, dataset_key: str, return_ids: Any = None, device: str = "cpu") -> Any:
+    async def async_fit(
+        self, dataset_key: str, return_ids: Any = None, device: str = "cpu", *, return_loss: bool = True
+    ) -> Any:
         """Have the worker train on a data set of its own while other coroutines run, for as long as it takes.
 
         Args:
             dataset_key: the key of the data set.
             return_ids: accepted for 0.2.4 code, no effect.
             device: where the worker puts batches.
+            return_loss: fetch the loss of the last batch.
 
         Returns:
-            The loss of the last batch.
+            The loss of the last batch, or None if that was not to be fetched.
         """
         reply = await self._awaited(self.call_of("training", "fit", dataset_key, device), None)
+        if type(reply) is m.Stored and not return_loss:
+            await self.async_request(m.Forget((reply.id,)))
+            return None
         if type(reply) is m.Stored:
             (loss,) = await self.async_request(m.Take((m.Ref(reply.id),)))
             return loss

@@ -13,12 +13,11 @@ from syft.core.naming import names_of, set_identity, set_names
 from syft.core.ops import KERNEL, Op, Returns, Step, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
 from syft.tensors.base import is_wrapper, link_of, unwrap
-from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.outputs import Outputs, names_of_results
 from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
 from syft.tensors.private_ops import may_speak_of_values, without_values
-from syft.tensors.verbs import description_of, own
+from syft.tensors.verbs import description_of, own, pointers_in
 from syft.workers.policy import GUARDED, Policy
 from syft.workers.result_limits import check_result, check_stored, check_text
 from syft.workers.services import PREFIX, PROTOCOLS
@@ -28,7 +27,7 @@ _REF = m.Ref
 _TENSOR = Returns.TENSOR
 # What a worker may answer with as it is. Tensors, and whatever else an op may return, stay.
 _ANSWERS = frozenset(
-    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout, m.Shown}
+    {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout}
 )
 
 
@@ -93,8 +92,6 @@ class Executor:
         kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
         limit = self.policy.result_bytes
         if op.name.startswith(KERNEL):
-            if not all(type(a) is torch.Tensor or may_see(a, None) for a in args):
-                raise GetNotPermittedError(f"{op.name!r} takes no private tensors: what it computes is shown to others")
             args.insert(0, self.worker.service(PROTOCOLS))
         elif op.key in GUARDED:
             self.policy.check(op, args, kwargs)
@@ -134,7 +131,11 @@ class Executor:
         """Keep the tensors of a result and say where they are; plain values answer for themselves."""
         if type(out) is Step:
             self.store.put(new_id() if result is None else result, out.kept)
-            return out.shown
+            out = out.shown
+        if type(out) is m.Shown:
+            if any(type(value) is not torch.Tensor for value in out.values):
+                raise GetNotPermittedError("a step of a protocol shows plain tensors only, and no private ones")
+            return out
         if isinstance(out, torch.Tensor) or hasattr(type(out), "remote_kind"):
             id = new_id() if result is None else result
             self.store.put(id, out)
@@ -307,7 +308,7 @@ def _bound_method(target: Any, offered: frozenset[str], name: str) -> Any:
 
 def _owns(obj: Any) -> bool:
     # Data own themselves; a stored pointer says whether it owns.
-    return not is_wrapper(obj) or all(pointer.gc for pointer in _pointers(obj))
+    return all(pointer.gc for pointer in pointers_in(obj))
 
 
 def _known_shape(obj: Any) -> tuple[int, ...] | None:
@@ -325,15 +326,8 @@ def _known_shape(obj: Any) -> tuple[int, ...] | None:
 
 def _own(obj: Any, owns: bool) -> None:
     # An object that leaves this worker must not delete what it points to; whoever gets it does.
-    for pointer in _pointers(obj):
+    for pointer in pointers_in(obj):
         pointer.gc = owns
-
-
-def _pointers(obj: Any) -> list[ObjectPointer]:
-    if not is_wrapper(obj):
-        return []
-    link = link_of(obj)
-    return [link] if isinstance(link, ObjectPointer) else link.owned_pointers()
 
 
 def _child(obj: Any) -> Any:

@@ -9,10 +9,11 @@ from syft.exceptions import CommandNotPermittedError
 from syft.workers.access import Identity
 from syft.workers.session import Session
 
-# What moving objects needs, and questions about a training that is under way.
+# What moving objects needs, questions about a training that is under way, and computing on shares.
 OFFERED = {
     "session": frozenset({"invite", "meet", "objects_count", "sync"}),
     "training": frozenset({"report", "stop"}),
+    "mpc": frozenset({"lead", "join", "meet", "leave"}),  # all that this service offers
 }
 
 
@@ -74,4 +75,4 @@ class _TrainingView:
         self.report, self.stop = service.report, service.stop
 
 
-_VIEWS: dict[str, Any] = {"session": _SessionView, "training": _TrainingView}
+_VIEWS: dict[str, Any] = {"session": _SessionView, "training": _TrainingView, "mpc": lambda service: service}

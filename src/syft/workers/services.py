@@ -14,6 +14,7 @@ import torch
 from syft.core import messages as m
 from syft.core.ids import new_id
 from syft.exceptions import ObjectNotFoundError
+from syft.tensors.verbs import own
 
 PREFIX = "service:"
 PROTOCOLS = "mpc"
@@ -68,7 +69,7 @@ class Services:
         """The answer of `ask` with what stayed there in the place of its marks; the worker forgets it."""
         if type(reply) is m.Stored:
             (value,) = self.request(m.Take((m.Ref(reply.id),)))
-            return value
+            return own(value)
         if type(reply) is m.Named:
             reply = reply.results
         if type(reply) in (list, tuple):

@@ -28,6 +28,7 @@ PREFIXES = ("", "torch.", "Tensor.", "torch.nn.functional.", "self.")
 OFFERED = {
     "session": "list_objects objects_count clear_objects log_msgs get_msg invite meet traffic requests decide sync compress",
     "training": "configure fit evaluate report stop",
+    "aggregation": "remember pulse advertise share_keys masked unmask",
     "models": "serve describe delete run download",
 }
 PLAN_METHODS = {"__call__", "parameters", "run_epochs"}
