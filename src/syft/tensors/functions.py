@@ -190,7 +190,8 @@ def unsettled_exp(x: Number, *, negative: bool = False) -> Number:
     rows = [[0, *[round(m / 2 * u.scale) for m in middles]], [0, *[round(v * scale) for v in values]]]
     rows.append([round(c * scale) for c in caps])
     middle, value, cap = picked(u, [end / 2 for end in ends], rows)
-    rest = polynomial(n.sub(u, middle.with_raw(middle.raw, u.scale)), fitted(_exp_of_double, -0.75, 0.75, 8), u.scale)
+    t = n.sub(u, middle.with_raw(middle.raw, u.scale))
+    rest = rescaled(polynomial(t, fitted(_exp_of_double, -0.75, 0.75, 8)), u.scale)
     product = times(rest, value.with_raw(value.raw, scale))
     return product if negative else affine([(1, product), (1, cap.with_raw(cap.raw, scale))], 0, product.scale)
 
@@ -225,7 +226,7 @@ def log(x: Number) -> Number:
     found, t = _variable(x, 0)
     coefficients = fitted(_log, -0.875, 0.875, 14)
     at_zero = float(np.polyval(coefficients[::-1], -1.125))
-    rest = polynomial(t, coefficients, fine(x.unit))
+    rest = polynomial(t, coefficients)
     known = found.picked(
         lambda level: level * math.log(RATIO),
         rest.scale,
@@ -264,7 +265,7 @@ def _variable(x: Number, digits: int) -> tuple[Buckets, Number]:
 
 def _root(x: Number, power: float, coefficients: tuple[float, ...]) -> Number:
     found, t = _variable(x, _FINER if x.scale >= x.unit << _FINER else 0)
-    root = polynomial(t, coefficients, t.scale)
+    root = rescaled(polynomial(t, coefficients), t.scale)
     scale = min(1 << 23, (_LARGEST * x.unit // root.scale))
     out = times(root, found.picked(lambda level: RATIO ** (level * power), scale))
     return settled(n.add(out, found.picked(lambda _: 0, out.scale, beyond=RATIO ** (found.last * power))))

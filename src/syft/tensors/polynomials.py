@@ -64,13 +64,12 @@ def powers(t: Number, degree: int) -> list[Number]:
     return blocks
 
 
-def polynomial(t: Number, coefficients: Sequence[float], scale: int) -> Number:
-    """The value of a polynomial with public coefficients.
+def polynomial(t: Number, coefficients: Sequence[float]) -> Number:
+    """The value of a polynomial with public coefficients, with 2^24 times the scale of the variable.
 
     Args:
         t: between -1 and 1, with the scale to compute with.
         coefficients: from the constant on.
-        scale: of the result.
     """
     parts, at = [], 1
     for block in powers(t, len(coefficients) - 1):
@@ -80,7 +79,7 @@ def polynomial(t: Number, coefficients: Sequence[float], scale: int) -> Number:
         at += block.shape[0]
     total = _summed(parts)
     constant = round(coefficients[0] * total.scale)
-    return rescaled(total.with_raw(ring_of(total.raw).add(total.raw, constant)), scale)
+    return total.with_raw(ring_of(total.raw).add(total.raw, constant))
 
 
 def _summed(parts: Sequence[Number]) -> Number:
@@ -149,9 +148,9 @@ def piecewise(x: Number, pieces: Pieces) -> Number:
     rows += [[round(c * precise) for c in column] for column in zip(*pieces.coefficients, strict=True)]
     chosen = _chosen(u, [end / pieces.half for end in pieces.ends], rows)
     middle, coefficients = chosen.moved("slice", 0, 0, 1), chosen.moved("slice", 0, 1, len(rows))
-    # One opening shows the variable and the coefficients under their masks.
     t = n.sub(u.moved("unsqueeze", 0), middle.with_raw(middle.raw, scale)).raw
     both = u.with_raw(ring_of(t).join([t, coefficients.raw], 0))
+    ring_of(both.raw).prepare(both.raw)  # one round for the variable and the coefficients
     parts, at = [], 2
     for block in powers(both.moved("select", 0, 0), len(rows) - 2):
         count = block.shape[0]
