@@ -94,7 +94,7 @@ class Pieces:
     """A function in pieces of equal width: polynomials of t = (x - middle) / half, and lines beyond the first and last.
 
     Attributes:
-        ends: where one piece ends and the next one begins.
+        ends: the last numbers of the pieces and of the line before them.
         half: of the width; a power of two.
         middles: of the pieces; 0 for the lines.
         coefficients: of the pieces, from the constant on.
@@ -167,7 +167,7 @@ def picked(x: Number, ends: Sequence[float], rows: list[list[int]]) -> list[Numb
 
     Args:
         x: numbers.
-        ends: where one piece ends and the next one begins, from the smallest on.
+        ends: the last numbers of all pieces but the last one, from the smallest on.
         rows: integers for the pieces, one more than ends.
 
     Returns:
@@ -178,7 +178,7 @@ def picked(x: Number, ends: Sequence[float], rows: list[list[int]]) -> list[Numb
 
 
 def _chosen(x: Number, ends: Sequence[float], rows: list[list[int]]) -> Number:
-    limits = torch.tensor([round(end * x.scale) for end in ends]).reshape(-1, *[1] * len(x.shape))
+    limits = torch.tensor([round(end * x.scale) + 1 for end in ends]).reshape(-1, *[1] * len(x.shape))
     below = n.negative(n.sub(x.moved("unsqueeze", 0), x.with_raw(limits)))
     table = torch.tensor(rows)
     flat = below.moved("view", [len(ends), -1])
