@@ -8,6 +8,7 @@ refused by its name; nothing is ever passed on to shares that might not be linea
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -16,10 +17,11 @@ from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor, link_text, register_wrapper
 from syft.tensors.costs import ACTIVE
 from syft.tensors.fixed import FixedPrecisionTensor
-from syft.tensors.number import Number, add, constant, replaced, settled
+from syft.tensors.number import Number, add, constant, guarded, replaced, settled
 from syft.tensors.ring import ring_of
 
 Rule = Callable[..., Any]
+_NOT_COUNTED = nullcontext()
 
 RULES: dict[Any, Rule] = {}
 """By aten op; a rule gets numbers in the place of encoded tensors and returns numbers."""
@@ -64,14 +66,11 @@ class EncodedTensor(torch.Tensor):
         profile = ACTIVE.get()
         operands = [_number(a) for a in args]
         named = {k: _number(v) for k, v in kwargs.items()} if kwargs else {}
-        if profile is None:
+        with _NOT_COUNTED if profile is None else profile.operation(packet._qualified_op_name.removeprefix("aten::")):
             out = rule(*operands, **named)
-        else:
-            with profile.operation(packet._qualified_op_name.removeprefix("aten::")):
-                out = rule(*operands, **named)
-        if target is None:
-            return encoded(out)
-        become(target, out, reshaped=packet in _RESHAPING)
+            if target is None:
+                return encoded(out)
+            become(target, out, reshaped=packet in _RESHAPING)
         return target
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -244,7 +243,7 @@ def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
     Raises:
         UsageError: the numbers have another shape, or are no integers as those of the tensor are.
     """
-    number, before = settled(out) if isinstance(out, Number) else settled(out.number), number_of(target)
+    number, before = guarded(out if isinstance(out, Number) else out.number), number_of(target)
     if number.shape != target.shape and reshaped:
         with torch._C.DisableTorchFunctionSubclass():
             target.data = encoded(number)  # torch's own idea of the shape

@@ -51,7 +51,7 @@ def become_local(tensor: torch.Tensor, value: torch.Tensor) -> Any:
         The same object.
     """
     if is_wrapper(value):
-        return become_wrapper(tensor, value.child)  # type: ignore[attr-defined]
+        return swapped(tensor, value)
     state = tensor.__dict__
     state.pop("child", None)
     cls = state.pop("was_class", None)
@@ -67,4 +67,24 @@ def become_local(tensor: torch.Tensor, value: torch.Tensor) -> Any:
         else:  # made by wrap(): its empty inside cannot take data, so the insides change places
             torch._C._swap_tensor_impl(tensor, value)
             tensor.__class__ = cls or torch.Tensor
+    return tensor
+
+
+def swapped(tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Make this very tensor, which others may hold, what ``value`` is.
+
+    Args:
+        tensor: a tensor or a parameter, which stays a parameter.
+        value: used up.
+    """
+    if isinstance(value, Wrapper):
+        return become_wrapper(tensor, value.child)
+    if isinstance(tensor, torch.nn.Parameter) and not isinstance(value, torch.nn.Parameter):
+        known = value if isinstance(tensor, Wrapper) else tensor  # what was remote is gone there by now
+        value = torch.nn.Parameter(value, known.requires_grad)
+    # torch.utils.swap_tensors does the same, but refuses tensors that anybody has a weak reference to: ids and tags are
+    # kept by these, and RNN modules keep them, too.
+    tensor.__class__, value.__class__ = type(value), type(tensor)
+    tensor.__dict__, value.__dict__ = value.__dict__, tensor.__dict__
+    torch._C._swap_tensor_impl(tensor, value)
     return tensor

@@ -13,6 +13,7 @@ from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor
 from syft.tensors.encoding import FIELD, Encoding
 from syft.tensors.fixed import FixedPrecisionTensor
+from syft.tensors.in_place import swapped
 from syft.tensors.number import Number
 from syft.tensors.pointer import PointerTensor
 
@@ -87,23 +88,6 @@ def fix_precision_(self: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tenso
 def float_precision_(self: torch.Tensor) -> torch.Tensor:
     """`float_precision` that changes this very tensor and returns it."""
     return swapped(self, float_precision(self))
-
-
-def swapped(tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Make this very tensor, which others may hold, what ``value`` is.
-
-    Args:
-        tensor: a tensor or a parameter, which stays a parameter.
-        value: used up.
-    """
-    if isinstance(tensor, nn.Parameter) and not isinstance(value, nn.Parameter):
-        value = nn.Parameter(value, tensor.requires_grad)
-    # torch.utils.swap_tensors does the same, but refuses tensors that anybody has a weak reference to: ids and tags are
-    # kept by these, and RNN modules keep them, too.
-    tensor.__class__, value.__class__ = type(value), type(tensor)
-    tensor.__dict__, value.__dict__ = value.__dict__, tensor.__dict__
-    torch._C._swap_tensor_impl(tensor, value)
-    return tensor
 
 
 # --- modules and optimizers -----------------------------------------------------------------------

@@ -77,7 +77,7 @@ def power(a: Number, exponent: int) -> Number:
         return a.with_raw(torch.ones(a.shape, dtype=torch.int64), 1)
     if exponent == 1:
         return a
-    half = power(settled(n.square(a)), exponent // 2)
+    half = power(n.square(a), exponent // 2)
     return n.multiply(half, a) if exponent & 1 else half
 
 
