@@ -60,6 +60,10 @@ class SharedRing:
         """See `Ring`."""
         return protocols.is_zero(a)
 
+    def prepare(self, a: Shared) -> None:
+        """See `Ring`."""
+        a.plain_wire(a.group)
+
     def complement(self, bits: Shared) -> Shared:
         """See `Ring`."""
         return protocols.complement(bits)
