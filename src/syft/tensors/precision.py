@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from syft.core.metadata import existing_metadata
 from syft.exceptions import UsageError
 from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor
@@ -27,7 +28,11 @@ def fix_precision(
     dtype: str = "long",
     no_wrap: bool = False,
     storage: str = "auto",
-    **names: Any,
+    *,
+    owner: Any = None,
+    id: Any = None,
+    tags: Any = None,
+    description: str | None = None,
 ) -> Any:
     """Write numbers as integers with a fixed number of fractional digits.
 
@@ -39,7 +44,10 @@ def fix_precision(
         dtype: ``"long"``, or ``"int"`` for integers of 32 bits.
         no_wrap: return the bare `FixedPrecisionTensor`.
         storage: ``"auto"``.
-        **names: ``owner``, ``id``, ``tags``, ``description``.
+        owner: the worker that the link belongs to.
+        id: the link's own.
+        tags: words to find it by.
+        description: a text about it.
 
     Returns:
         ``(Wrapper)>FixedPrecisionTensor>tensor(…)``
@@ -59,8 +67,7 @@ def fix_precision(
         raise UsageError(f"{link} has fixed precision already, or is no tensor of numbers")
     encoding = Encoding(base, precision_fractional, field, kappa, dtype)
     link = FixedPrecisionTensor.of(Number(encoding.encode(self), encoding.scale, encoding))
-    link.owner, link._id = names.get("owner"), names.get("id")
-    link.tags, link.description = names.get("tags"), names.get("description")
+    link.owner, link._id, link.tags, link.description = owner, id, tags, description
     return link if no_wrap else EncodedTensor(link, requires_grad=self.requires_grad)
 
 
@@ -82,6 +89,9 @@ def float_precision(self: torch.Tensor) -> Any:
 
 def fix_precision_(self: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """`fix_precision` that changes this very tensor and returns it."""
+    known = existing_metadata(self)
+    if known is not None:
+        kwargs.setdefault("id", known.id)
     return swapped(self, fix_precision(self, *args, **kwargs))
 
 
