@@ -21,7 +21,7 @@ from syft.tensors.normalising import RATIO, Buckets, affine, buckets, fine, resc
 from syft.tensors.number import Number, settled
 from syft.tensors.polynomials import fitted, picked, polynomial
 from syft.tensors.ring import ring_of
-from syft.tensors.rules_structure import join
+from syft.tensors.selection import largest
 
 _LINE = 128
 """What the coefficients of a line are multiples of 1 over."""
@@ -196,7 +196,8 @@ def unsettled_exp(x: Number, *, negative: bool = False) -> Number:
     rows = [[0, *[round(m / 2 * u.scale) for m in middles]], [0, *[round(v * scale) for v in values]]]
     rows.append([round(c * scale) for c in caps])
     middle, value, cap = picked(u, [end / 2 for end in ends], rows)
-    rest = polynomial(n.sub(u, middle.with_raw(middle.raw, u.scale)), fitted(_exp_of_double, -0.75, 0.75, 8), u.scale)
+    t = n.sub(u, middle.with_raw(middle.raw, u.scale))
+    rest = rescaled(polynomial(t, fitted(_exp_of_double, -0.75, 0.75, 8)), u.scale)
     product = times(rest, value.with_raw(value.raw, scale))
     return product if negative else affine([(1, product), (1, cap.with_raw(cap.raw, scale))], 0, product.scale)
 
@@ -231,7 +232,7 @@ def log(x: Number) -> Number:
     found, t = _variable(x, 0)
     coefficients = fitted(_log, -0.875, 0.875, 14)
     at_zero = float(np.polyval(coefficients[::-1], -1.125))
-    rest = polynomial(t, coefficients, fine(x.unit))
+    rest = polynomial(t, coefficients)
     known = found.picked(
         lambda level: level * math.log(RATIO),
         rest.scale,
@@ -244,7 +245,7 @@ def log(x: Number) -> Number:
 def sqrt(x: Number) -> Number:
     """The square root: that of a power of 8, times a polynomial of degree 12 of the number over that power.
 
-    Range: ``0 <= x < 2^31 ulp``. The root of negative numbers is 0.
+    Range: ``0 <= x < 2^31 ulp``. The root of negative numbers is 0; that of larger ones is that of the largest.
 
     Error: 2 ulp + 4e-6 sqrt(x).
     """
@@ -270,15 +271,16 @@ def _variable(x: Number, digits: int) -> tuple[Buckets, Number]:
 
 def _root(x: Number, power: float, coefficients: tuple[float, ...]) -> Number:
     found, t = _variable(x, _FINER if x.scale >= x.unit << _FINER else 0)
-    root = polynomial(t, coefficients, t.scale)
+    root = rescaled(polynomial(t, coefficients), t.scale)
     scale = min(1 << 23, (_LARGEST * x.unit // root.scale))
-    return settled(times(root, found.picked(lambda level: RATIO ** (level * power), scale)))
+    out = times(root, found.picked(lambda level: RATIO ** (level * power), scale))
+    return settled(n.add(out, found.picked(lambda _: 0, out.scale, beyond=RATIO ** (found.last * power))))
 
 
 def _softmax_parts(x: Number, dim: int) -> tuple[Number, Number, Number]:
     """x minus its largest elements, the exponentials of that, and their sums; the last two not settled."""
     x = settled(x)
-    shifted = n.sub(x, highest(x, dim))
+    shifted = n.sub(x, _highest(x, dim))
     exponentials = unsettled_exp(shifted, negative=True)
     return shifted, exponentials, exponentials.moved("sum", [dim], True)
 
@@ -313,12 +315,7 @@ def log_softmax(x: Number, dim: int) -> Number:
     return n.sub(shifted, log(sums))
 
 
-def highest(x: Number, dim: int) -> Number:
+def _highest(x: Number, dim: int) -> Number:
     """The largest elements along a dimension, which is kept with length 1."""
-    while (length := x.shape[dim]) > 1:
-        half = length // 2
-        left, right = x.moved("slice", dim, 0, half), x.moved("slice", dim, half, 2 * half)
-        difference = n.sub(left, right)
-        larger = n.add(right, times(difference, n.complement(n.negative(difference))))
-        x = larger if length % 2 == 0 else join([larger, x.moved("slice", dim, 2 * half, length)], dim)
-    return x
+    values = largest(x.moved("transpose", dim, -1)).values
+    return values.moved("unsqueeze", -1).moved("transpose", dim, -1)

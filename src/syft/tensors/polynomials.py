@@ -64,13 +64,12 @@ def powers(t: Number, degree: int) -> list[Number]:
     return blocks
 
 
-def polynomial(t: Number, coefficients: Sequence[float], scale: int) -> Number:
-    """The value of a polynomial with public coefficients.
+def polynomial(t: Number, coefficients: Sequence[float]) -> Number:
+    """The value of a polynomial with public coefficients, with 2^24 times the scale of the variable.
 
     Args:
         t: between -1 and 1, with the scale to compute with.
         coefficients: from the constant on.
-        scale: of the result.
     """
     parts, at = [], 1
     for block in powers(t, len(coefficients) - 1):
@@ -80,7 +79,7 @@ def polynomial(t: Number, coefficients: Sequence[float], scale: int) -> Number:
         at += block.shape[0]
     total = _summed(parts)
     constant = round(coefficients[0] * total.scale)
-    return rescaled(total.with_raw(ring_of(total.raw).add(total.raw, constant)), scale)
+    return total.with_raw(ring_of(total.raw).add(total.raw, constant))
 
 
 def _summed(parts: Sequence[Number]) -> Number:
@@ -95,7 +94,7 @@ class Pieces:
     """A function in pieces of equal width: polynomials of t = (x - middle) / half, and lines beyond the first and last.
 
     Attributes:
-        ends: where one piece ends and the next one begins.
+        ends: the last numbers of the pieces and of the line before them.
         half: of the width; a power of two.
         middles: of the pieces; 0 for the lines.
         coefficients: of the pieces, from the constant on.
@@ -149,9 +148,9 @@ def piecewise(x: Number, pieces: Pieces) -> Number:
     rows += [[round(c * precise) for c in column] for column in zip(*pieces.coefficients, strict=True)]
     chosen = _chosen(u, [end / pieces.half for end in pieces.ends], rows)
     middle, coefficients = chosen.moved("slice", 0, 0, 1), chosen.moved("slice", 0, 1, len(rows))
-    # One opening shows the variable and the coefficients under their masks.
     t = n.sub(u.moved("unsqueeze", 0), middle.with_raw(middle.raw, scale)).raw
     both = u.with_raw(ring_of(t).join([t, coefficients.raw], 0))
+    ring_of(both.raw).prepare(both.raw)  # one round for the variable and the coefficients
     parts, at = [], 2
     for block in powers(both.moved("select", 0, 0), len(rows) - 2):
         count = block.shape[0]
@@ -168,7 +167,7 @@ def picked(x: Number, ends: Sequence[float], rows: list[list[int]]) -> list[Numb
 
     Args:
         x: numbers.
-        ends: where one piece ends and the next one begins, from the smallest on.
+        ends: the last numbers of all pieces but the last one, from the smallest on.
         rows: integers for the pieces, one more than ends.
 
     Returns:
@@ -179,7 +178,7 @@ def picked(x: Number, ends: Sequence[float], rows: list[list[int]]) -> list[Numb
 
 
 def _chosen(x: Number, ends: Sequence[float], rows: list[list[int]]) -> Number:
-    limits = torch.tensor([round(end * x.scale) for end in ends]).reshape(-1, *[1] * len(x.shape))
+    limits = torch.tensor([round(end * x.scale) + 1 for end in ends]).reshape(-1, *[1] * len(x.shape))
     below = n.negative(n.sub(x.moved("unsqueeze", 0), x.with_raw(limits)))
     table = torch.tensor(rows)
     flat = below.moved("view", [len(ends), -1])

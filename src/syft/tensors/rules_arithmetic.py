@@ -64,11 +64,11 @@ def _lerp(a: Any, b: Any, weight: Any) -> Number:
 def _pow(a: Any, exponent: Any) -> Number:
     if not isinstance(a, Number) or isinstance(exponent, Number):
         raise UsageError("an encrypted exponent is not supported; use exp() and log()")
-    if abs(exponent) == 0.5:
-        return functions.sqrt(a) if exponent > 0 else functions.rsqrt(a)
-    if exponent != int(exponent):
-        raise UsageError(f"x ** {exponent} has no rule; use exp() and log(), or an exponent that is an integer or 0.5")
-    return power(a if exponent >= 0 else functions.reciprocal(a), abs(int(exponent)))
+    if exponent == int(exponent):
+        return power(a if exponent >= 0 else functions.reciprocal(a), abs(int(exponent)))
+    if 2 * exponent == int(2 * exponent):
+        return power(functions.sqrt(a) if exponent > 0 else functions.rsqrt(a), abs(int(2 * exponent)))
+    raise UsageError(f"x ** {exponent} has no rule; use exp() and log(), or an exponent that is a multiple of 0.5")
 
 
 def power(a: Number, exponent: int) -> Number:

@@ -155,7 +155,7 @@ def _leaky_relu_backward(g: Any, a: Number, slope: float, is_result: bool) -> Nu
 
 
 def _leak(a: Number, slope: float) -> Number:
-    return n.sub(number(1, a), n.multiply(n.negative(a), number(1 - slope, a)))
+    return n.add(n.multiply(n.negative(n.neg(a)), number(1 - slope, a)), number(slope, a))
 
 
 @rule(aten.hardtanh_backward)

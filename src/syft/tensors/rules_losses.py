@@ -12,7 +12,7 @@ from syft.tensors import functions as f
 from syft.tensors import number as n
 from syft.tensors.encoded import number, rule
 from syft.tensors.number import Number, settled
-from syft.tensors.rules_structure import join, total
+from syft.tensors.rules_structure import total
 
 aten = torch.ops.aten
 
@@ -94,7 +94,7 @@ def _weights(a: Number, target: Any, weight: Any, ignore_index: int) -> tuple[to
 @rule(aten.binary_cross_entropy)
 def _binary_cross_entropy(a: Number, target: Any, weight: Any = None, reduction: int = _MEAN) -> Number:
     target = number(target, a)
-    both = f.log(join([v.moved("unsqueeze", 0) for v in (settled(a), settled(n.sub(number(1, a), a)))], 0))
+    both = f.log(n.join([v.moved("unsqueeze", 0) for v in (settled(a), settled(n.sub(number(1, a), a)))], 0))
     hit, missed = both.moved("select", 0, 0), both.moved("select", 0, 1)
     return _reduced(n.sub(n.multiply(target, n.sub(missed, hit)), missed), weight, reduction)
 
