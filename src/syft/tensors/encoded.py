@@ -111,6 +111,47 @@ class EncodedTensor(torch.Tensor):
             raise NotLocalError("shared values are not here; fetch them with .get() first")
         return link_under(self).decoded().numpy()
 
+    # --- functions with the keywords of 0.2.4 --------------------------------------------------------
+
+    def exp(self, iterations: int = 8) -> Any:
+        """``torch.exp``; ``iterations`` is accepted for 0.2.4 code, no effect."""
+        return torch.exp(self)
+
+    def log(self, iterations: int = 2, exp_iterations: int = 8) -> Any:
+        """``torch.log``; ``iterations`` and ``exp_iterations`` are accepted for 0.2.4 code, no effect."""
+        return torch.log(self)
+
+    def reciprocal(self, method: str = "NR", nr_iters: int = 10) -> Any:
+        """``torch.reciprocal``; ``nr_iters`` is accepted for 0.2 code, no effect, and so are the names of methods.
+
+        Raises:
+            UsageError: 0.2 had no such method.
+        """
+        _known("reciprocal", method, ("NR", "newton", "division", "log"))
+        return torch.reciprocal(self)
+
+    def sigmoid(self, method: str = "chebyshev") -> Any:
+        """``torch.sigmoid``, or the polynomial that 0.2.4 calls ``"maclaurin"``, which is meant for -8 to 8.
+
+        Raises:
+            UsageError: 0.2.4 had no such method.
+        """
+        _known("sigmoid", method, ("chebyshev", "exp", "maclaurin"))
+        if method != "maclaurin":
+            return torch.sigmoid(self)
+        t = self / 8
+        square = t * t
+        return t * (1.529638232 + square * (-2.34837661 + square * 1.378518789)) + 0.5
+
+    def tanh(self, method: str = "chebyshev") -> Any:
+        """``torch.tanh``, by itself or by the sigmoid.
+
+        Raises:
+            UsageError: 0.2.4 had no such method.
+        """
+        _known("tanh", method, ("chebyshev", "sigmoid"))
+        return torch.tanh(self) if method == "chebyshev" else 2 * torch.sigmoid(2 * self) - 1
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise NotLocalError(
             "encoded tensors cannot be pickled or saved with torch.save; fetch shared ones with .get(), and decode "
@@ -251,6 +292,11 @@ def _in_place(packet: Any, args: tuple[Any, ...]) -> tuple[Rule, Any]:
         "shares that it does not understand. Decode with .get().float_precision(), or use ops that have rules: "
         f"docs/encrypted.md lists them."
     )
+
+
+def _known(function: str, method: str, methods: tuple[str, ...]) -> None:
+    if method not in methods:
+        raise UsageError(f"Invalid method {method} given for {function} function; there are {', '.join(methods)}")
 
 
 def _is_shared(tensor: Any) -> bool:

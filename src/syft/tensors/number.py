@@ -182,6 +182,8 @@ def multiply(a: Number, b: Number, kind: str = "mul", spec: Spec = ()) -> Number
     """A product; the scales multiply, and what is too much is divided away first."""
     a, b = _alike(a, b)
     limit = _largest_scale(a, b)
+    if a.raw is b.raw and a.scale * b.scale > limit:
+        a = b = settled(a)
     if a.scale * b.scale > limit:
         a, b = (guarded(a), b) if a.scale >= b.scale else (a, guarded(b))
     if a.scale * b.scale > limit:

@@ -52,6 +52,11 @@ def _clamp(a: Number, low: Any = None, high: Any = None) -> Number:
     return out
 
 
+@rule(aten.hardtanh)
+def _hardtanh(a: Number, low: Any = -1, high: Any = 1) -> Number:
+    return _clamp(a, low, high)
+
+
 @rule(aten.clamp_min)
 def _clamp_min(a: Number, low: Any) -> Number:
     return _clamp(a, low)
@@ -126,7 +131,7 @@ def _avg_pool2d(
     a: Number, size: Any, stride: Any = (), padding: Any = 0, ceil_mode: bool = False, count_padding: bool = True,
     divisor: Any = None,
 ) -> Number:  # fmt: skip
-    windows = pooled_windows(a, size, stride or size, padding, ceil_mode, 0)
+    windows = pooled_windows(a, size, stride or size, padding, ceil_mode)
     if not count_padding and any(_pair(padding)):
         raise UnsupportedOp("avg_pool2d with padding has no rule for count_include_pad=False; leave it at True")
     summed = total(windows, [-1])
@@ -142,14 +147,12 @@ def _avg_pool2d_backward(
     return spread.with_raw(spread.raw, spread.scale * (divisor or kernel[0] * kernel[1]))
 
 
-def pooled_windows(a: Number, size: Any, stride: Any, padding: Any, ceil_mode: bool, fill: int) -> Number:
+def pooled_windows(a: Number, size: Any, stride: Any, padding: Any, ceil_mode: bool) -> Number:
     """The windows of a pooling: (batch, channels, out height, out width, elements)."""
     if ceil_mode:
-        raise UnsupportedOp("pooling with ceil_mode=True has no rule for fixed-precision and shared tensors")
+        raise UnsupportedOp("mean pooling with ceil_mode=True has no rule for fixed-precision and shared tensors")
     (kh, kw), (sh, sw), (ph, pw) = _pair(size), _pair(stride), _pair(padding)
     if ph or pw:
-        if fill:
-            raise UnsupportedOp("max pooling with padding has no rule for fixed-precision and shared tensors")
         a = a.moved("constant_pad_nd", [pw, pw, ph, ph], 0)
     lead = len(a.shape) - 2
     a = a.moved("unfold", lead, kh, sh).moved("unfold", lead + 1, kw, sw)
