@@ -130,8 +130,6 @@ class CarryTree:
         kind: `ORDER` or `EQUAL`.
     """
 
-    __slots__ = ("blinding", "factors", "first", "level", "products", "rows", "state", "top")
-
     remote_kind: ClassVar[str] = "mpc_step"
 
     def __init__(self, first: bool, public: Words, material: list[Words], width: int, kind: str) -> None:

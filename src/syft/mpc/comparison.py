@@ -33,8 +33,6 @@ class Blinding:
         words: ring elements, at least one for each result.
     """
 
-    __slots__ = ("first", "words")
-
     remote_kind: ClassVar[str] = "mpc_step"
 
     def __init__(self, first: bool, words: Words) -> None:

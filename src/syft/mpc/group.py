@@ -26,6 +26,8 @@ from syft.tensors.pointer import PointerTensor
 PROTOCOLS = "mpc"
 STORE = "_crypto_store"
 """Where a provider has its `CryptoStore`."""
+PREPARED = "_mpc_prepared"
+"""Where a provider keeps the groups that it has prepared something for: nothing else needs them until that is used."""
 _WITHOUT_STRIP = frozenset({"mpc.deal_arranged"})
 _WITHOUT_MASKS = frozenset({"mpc.deal_product", "mpc.deal_zeros"})
 Answer = Callable[[], Any]
@@ -128,7 +130,7 @@ class Group:
         Raises:
             EmptyCryptoPrimitiveStoreError: nothing else than what was prepared is to be used, and it is not there.
         """
-        found = self.prepared.take(op, args) if len(self.prepared) else None
+        found = self._prepared(op, args) if len(self.prepared) else None
         if found is None:
             store = self.provider.__dict__.get(STORE)
             if store is not None and store.force_preprocessing and self.prepared.recording is None:
@@ -136,6 +138,12 @@ class Group:
             found = self.dealt(op, args)
         if self.prepared.recording is not None:
             self.prepared.recording.add(op, args, found.masks)
+        return found
+
+    def _prepared(self, op: str, args: tuple[Any, ...]) -> Dealt | None:
+        found = self.prepared.take(op, args)
+        if not len(self.prepared):
+            self.provider.__dict__[PREPARED].discard(self)
         return found
 
     def dealt(self, op: str, args: tuple[Any, ...]) -> Dealt:

@@ -17,8 +17,7 @@ class Masks:
         tensors: int64.
     """
 
-    __slots__ = ("group", "tensors")
-
+    # No slots here and in what else a step keeps: a session counts what an object has in its dictionary.
     remote_kind: ClassVar[str] = "mpc_masks"
 
     def __init__(self, group: str, tensors: tuple[torch.Tensor, ...]) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import torch
+
 from syft.tensors.object_pointer import ObjectPointer
 
 
@@ -89,7 +91,14 @@ class _Run:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return a is b if isinstance(a, ObjectPointer) or isinstance(b, ObjectPointer) else bool(a == b)
+    if isinstance(a, ObjectPointer) or isinstance(b, ObjectPointer):
+        return a is b
+    if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):  # public indices
+        both = isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)
+        return both and a.dtype is b.dtype and torch.equal(a, b)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    return bool(a == b)
 
 
 class Prepared:

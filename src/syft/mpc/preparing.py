@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from syft.exceptions import UsageError
-from syft.mpc.group import STORE, Group
+from syft.mpc.group import PREPARED, STORE, Group
 from syft.mpc.prepared import Script
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.mpc.sharing import share, shared_under
@@ -54,6 +54,8 @@ def prepare(self: Any, function: Callable[..., Any], *inputs: Any, n_instances: 
         finally:
             prepared.recording = None
     prepared.extend(script, n_instances, group.dealt)
+    if len(prepared):
+        self.__dict__.setdefault(PREPARED, set()).add(group)
     return len(prepared)
 
 

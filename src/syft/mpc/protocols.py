@@ -49,7 +49,9 @@ def multiply(kind: str, spec: Spec, x: AdditiveSharingTensor, y: AdditiveSharing
         for h, (mine, other), c in zip(group.holders, shares, corrections, strict=True)
     ]
     shape = product_shape(kind, spec, x.shape, y.shape)
-    return _like(x, group, group.post("mpc.product", operands), shape)
+    out = _like(x, group, group.post("mpc.product", operands), shape)
+    out.width = max(x.width, y.width)
+    return out
 
 
 def _operands(kind: str, x: AdditiveSharingTensor, y: AdditiveSharingTensor, group: Group) -> list[Wire]:

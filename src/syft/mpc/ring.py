@@ -86,7 +86,9 @@ class SharedRing:
         dim %= len(model.shape)
         shape = list(model.shape)
         shape[dim] = sum(part.shape[dim] for part in parts)
-        return model.like(shares, shape)
+        out = model.like(shares, shape)
+        out.width = max(part.width for part in parts if isinstance(part, Shared))
+        return out
 
 
 def _each(a: Shared, op: str, b: Shared) -> Shared:

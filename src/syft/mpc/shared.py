@@ -241,8 +241,11 @@ class AdditiveSharingTensor(SyftTensor):
             )
             out[place] = _run(pointer, op, operands)
         result = self.like(out, self.shape if shape is None else shape)
-        if any_shared and result.provider is None:
-            result.provider = next((a.provider for a in args if isinstance(a, AdditiveSharingTensor)), None)
+        if any_shared:
+            shared = [a for a in args if isinstance(a, AdditiveSharingTensor)]
+            result.width = max(self.width, *[a.width for a in shared])
+            if result.provider is None:
+                result.provider = next((a.provider for a in shared), None)
         return result
 
     def first(self, op: str, *args: Any, shape: Any = None) -> Self:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from syft.exceptions import ProtocolStepError
+from syft.exceptions import LimitExceededError, ProtocolStepError
+
+_MOST_RANGES = 1 << 16
 
 
 class Spent:
@@ -26,6 +28,7 @@ class Spent:
 
         Raises:
             ProtocolStepError: it was used before, or there is no such strip.
+            LimitExceededError: too many numbers were left out to remember which.
         """
         if type(number) is not int or not 0 <= number < 1 << 64:
             raise ProtocolStepError(f"a tape has no strip {number!r}; they are numbered from 0 to 2^64 - 1")
@@ -45,5 +48,10 @@ class Spent:
             before[1] = ranges.pop(at)[1] if joins else number + 1
         elif joins:
             ranges[at][0] = number
+        elif len(ranges) >= _MOST_RANGES:
+            raise LimitExceededError(
+                f"{_MOST_RANGES:,} ranges of strips were left out of a tape; use them in order, or share the values "
+                "again for a new one"
+            )
         else:
             ranges.insert(at, [number, number + 1])

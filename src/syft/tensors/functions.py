@@ -119,13 +119,14 @@ def _as_fraction(divisor: float) -> tuple[int, int]:
 
 
 def _inverse_of(x: Number, positive: bool) -> tuple[Number, Number]:
-    known = getattr(x.raw, "one_over", None)
-    if known is None:
+    # Numbers of several scales may stand on the same integers: x and x / 2 do.
+    kind, known = getattr(x.raw, "one_over", (None, None))
+    if known is None or kind != (x.scale, x.encoding):
         found = buckets(x, positive=positive)
         factor = found.factor()
         known = _inverse(found.normalised(factor, fine(x.unit))), factor
         if not isinstance(x.raw, torch.Tensor):
-            x.raw.one_over = known  # the gradient of a quotient divides by the same number twice
+            x.raw.one_over = (x.scale, x.encoding), known  # the gradient of a quotient divides by the same number twice
     return known
 
 

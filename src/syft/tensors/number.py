@@ -223,8 +223,10 @@ def aligned(a: Number, b: Number) -> tuple[Number, Number]:
     if a.scale == b.scale:
         return a, b
     if _factor(b) is not None:
+        a = _with_digits_for(b, a)
         return a, b.with_raw(torch.tensor(_rescaled(b, a.scale)), a.scale)
     if _factor(a) is not None:
+        b = _with_digits_for(a, b)
         return a.with_raw(torch.tensor(_rescaled(a, b.scale)), b.scale), b
     largest = max(a.scale, b.scale)
     if largest % min(a.scale, b.scale) or largest > _largest_scale(a, b):
@@ -236,6 +238,13 @@ def aligned(a: Number, b: Number) -> tuple[Number, Number]:
 def raised(a: Number, scale: int) -> Number:
     """The same number with a scale that is a multiple of its own."""
     return a if a.scale == scale else a.with_raw(ring_of(a.raw).scale(a.raw, scale // a.scale), scale)
+
+
+def _with_digits_for(factor: Number, a: Number) -> Number:
+    """The same number as a; bits, which have no fractional digits, get them if a public factor has some."""
+    if a.scale >= a.unit or int(factor.raw) * a.scale % factor.scale == 0:
+        return a
+    return raised(a, math.lcm(a.scale, a.unit))
 
 
 def _rescaled(b: Number, scale: int) -> int:
