@@ -144,3 +144,12 @@ def test_names_of_holders_are_those_that_the_worker_knows(group: Parties, worker
     group.holders[0]._known_workers.clear()
     with pytest.raises(WorkerNotFoundException):
         group.holders[0].request(sharing)
+
+
+def test_zeros_are_refused_before_they_are_made(group: Parties) -> None:
+    """There is no memory for so many."""
+    group.provider._executor.policy = replace(group.provider._executor.policy, result_bytes=1 << 16)
+    x = group.shared([1])
+    number = x.group.number()
+    with pytest.raises(LimitExceededError):
+        group.provider.request(Command("mpc.deal_zeros", (x.group.name, number, (2**20, 2**20)), None, new_id(), False))
