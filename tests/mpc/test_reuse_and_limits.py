@@ -12,7 +12,12 @@ import torch
 from syft.core.ids import new_id
 from syft.core.messages import Command
 from syft.core.random import Tape
-from syft.exceptions import EmptyCryptoPrimitiveStoreError, LimitExceededError, WorkerNotFoundException
+from syft.exceptions import (
+    EmptyCryptoPrimitiveStoreError,
+    LimitExceededError,
+    ProtocolStepError,
+    WorkerNotFoundException,
+)
 from syft.mpc import spent
 from syft.mpc.carry_tree import CarryTree, layout_of
 from syft.mpc.comparison import Blinding
@@ -153,3 +158,20 @@ def test_zeros_are_refused_before_they_are_made(group: Parties) -> None:
     number = x.group.number()
     with pytest.raises(LimitExceededError):
         group.provider.request(Command("mpc.deal_zeros", (x.group.name, number, (2**20, 2**20)), None, new_id(), False))
+
+
+@pytest.mark.parametrize("at", ["public", "coefficient", "signs"])
+def test_public_parts_have_the_shape_of_the_shares(group: Parties, at: str) -> None:
+    """Of others, broadcasting would make more than was looked at: here 2^24 elements of 2^12."""
+    holder = group.holders[0]
+    holder._executor.policy = replace(holder._executor.policy, result_bytes=1 << 20)
+    row, column = torch.zeros(1 << 12, dtype=torch.int64), torch.zeros(1 << 12, 1, dtype=torch.int64)
+    x = group.shared([1])
+    name, number = x.group.name, x.group.number()
+    wrong = (row, column if at == "public" else row, (column if at == "coefficient" else None,))
+    right = (row, row, (None,))
+    step: tuple[Any, ...] = ("mpc.product", (name, number, "mul", (), wrong, right, None))
+    if at == "signs":
+        step = ("mpc.truncate", (name, number, row, column, None))
+    with pytest.raises(ProtocolStepError, match="has the shape of its shares"):
+        holder.request(Command(*step, None, new_id(), False))

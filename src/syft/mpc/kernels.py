@@ -71,6 +71,8 @@ def multiply(
     (x_share, x_public, x_coefficients), (y_share, y_public, y_coefficients) = x, y
     if max(len(x_coefficients), len(y_coefficients)) > _MOST_MASKS:
         raise ProtocolStepError(f"a value is hidden by {_MOST_MASKS} masks at most")
+    _check_shapes(x_share, x_public, *x_coefficients)
+    _check_shapes(y_share, y_public, *y_coefficients)
     pairs = [(c, d) for c in x_coefficients for d in y_coefficients]
     service.check(8 * largest(kind, spec, x_share.shape, y_share.shape))
     layout = ring_elements(product_shape(kind, spec, x_share.shape, y_share.shape).numel(), len(pairs))
@@ -82,6 +84,15 @@ def multiply(
         term = as_tensor(words, out.shape)
         out += term if c is None and d is None else _scaled(_scaled(term, c), d)
     return out
+
+
+def _check_shapes(share: torch.Tensor, *public: torch.Tensor | None) -> None:
+    # Others would be broadcast, to more than the sizes of the shares say.
+    for one in public:
+        if one is not None and one.shape != share.shape:
+            raise ProtocolStepError(
+                f"what is public of a value has the shape of its shares, {tuple(share.shape)}, not {tuple(one.shape)}"
+            )
 
 
 def _scaled(term: torch.Tensor, coefficient: torch.Tensor | None) -> torch.Tensor:
@@ -120,6 +131,7 @@ def truncate(
     correction: torch.Tensor | None,
 ) -> torch.Tensor:
     """A share of a quotient ``public - A + signs * B``, A and B being what the provider made of the mask."""
+    _check_shapes(public, signs)
     party = service.party(group)
     a, b = party.material(number, ring_elements(public.numel(), 2), correction)
     out = as_tensor(b, public.shape) * signs
