@@ -159,6 +159,17 @@ def test_losses_and_gradients(share, name):
     check(share, LOSSES[name], LOGITS, Y, 2e-4)
 
 
+@pytest.mark.parametrize("settings", [{"protocol": "fss"}, {"width": 32}, {"protocol": "fss", "width": 32}])
+def test_other_ways_to_compare(hook, settings):
+    alice, bob, james = (sy.VirtualWorker(hook, id=name) for name in ("alice", "bob", "james"))
+    x, y = (t.fix_precision(**BINARY).share(alice, bob, crypto_provider=james, **settings) for t in (10 * X, Y))
+    for name in ("exp", "log", "sigmoid", "leaky_relu", "hardtanh"):
+        found, exact = opened(ELEMENTWISE[name](x, y)), ELEMENTWISE[name](10 * X, Y)
+        torch.testing.assert_close(found, exact, rtol=2e-4, atol=2e-4)
+    torch.testing.assert_close(opened(torch.div(x, y)), 10 * X / Y, rtol=2e-4, atol=2e-4)
+    assert x.exp().child.child.width == settings.get("width", 64)
+
+
 @pytest.mark.parametrize("loss", [F.cross_entropy, F.binary_cross_entropy_with_logits])
 def test_losses_of_secret_targets(share, loss):
     hot = share(HOT)

@@ -11,7 +11,7 @@ from syft.core.ids import new_id
 from syft.core.messages import Command
 from syft.mpc import protocols
 from syft.mpc.public import Public
-from syft.mpc.shared import AdditiveSharingTensor
+from syft.mpc.shared import WIDTHS, AdditiveSharingTensor
 from syft.mpc.wire import Wire
 from syft.tensors.bilinear import Spec
 from syft.tensors.pointer import pointer_to
@@ -59,6 +59,14 @@ class SharedRing:
     def negative(self, a: Shared) -> Shared:
         """See `Ring`."""
         return protocols.is_negative(a)
+
+    def negative_wide(self, a: Shared) -> Shared:
+        """See `Ring`."""
+        wide = a.like(a.shares, a.shape)
+        wide.width = max(WIDTHS)
+        bits = protocols.is_negative(wide)
+        bits.width = a.width
+        return bits
 
     def zero(self, a: Shared) -> Shared:
         """See `Ring`."""

@@ -111,11 +111,16 @@ def buckets(x: Number, *, positive: bool, digits: int = 0) -> Buckets:
     column = sizes.with_raw(torch.tensor(limits).reshape(-1, *[1] * len(x.shape)))
     differences = n.sub(sizes.moved("unsqueeze", 0), column)
     if positive:
-        return Buckets(whole, n.negative(differences), None, first, last)
+        return Buckets(whole, below_zero(differences), None, first, last)
     row = whole.moved("unsqueeze", 0).raw
-    bits = n.negative(whole.with_raw(ring_of(row).join([row, differences.raw], 0)))
+    bits = below_zero(whole.with_raw(ring_of(row).join([row, differences.raw], 0)))
     below = bits.moved("slice", 0, 1, len(limits) + 1)
     return Buckets(whole, below, bits.moved("select", 0, 0), first, last)
+
+
+def below_zero(x: Number) -> Number:
+    """1 where a number is below zero, for integers of up to 63 bits."""
+    return x.with_raw(ring_of(x.raw).negative_wide(x.raw), 1)
 
 
 def fine(unit: int) -> int:

@@ -146,7 +146,8 @@ def _elu_backward(g: Any, alpha: float, scale: float, input_scale: float, is_res
 
 @rule(aten.leaky_relu)
 def _leaky_relu(a: Number, slope: float = 0.01) -> Number:
-    return n.multiply(settled(a), _leak(a, slope))
+    a = settled(a)
+    return n.multiply(a, _leak(a, slope))
 
 
 @rule(aten.leaky_relu_backward)
@@ -155,7 +156,7 @@ def _leaky_relu_backward(g: Any, a: Number, slope: float, is_result: bool) -> Nu
 
 
 def _leak(a: Number, slope: float) -> Number:
-    return n.add(n.multiply(n.negative(n.neg(a)), number(1 - slope, a)), number(slope, a))
+    return n.add(n.multiply(n.less(number(0, a), a), number(1 - slope, a)), number(slope, a))
 
 
 @rule(aten.hardtanh_backward)
