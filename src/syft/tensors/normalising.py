@@ -94,17 +94,18 @@ def bounds(unit: int, digits: int = 0) -> tuple[int, int]:
     return max(first, last - 10 - digits // 3), last
 
 
-def buckets(x: Number, *, positive: bool, digits: int = 0) -> Buckets:
+def buckets(x: Number, *, positive: bool, digits: int = 0, smallest: int = 1) -> Buckets:
     """Find the power of 8 of each number, in one comparison.
 
     Args:
         x: below 2^31.5 in absolute value, as integers of the encoding.
         positive: whether they are known not to be negative, which saves two rounds.
         digits: how many more binary digits than those of the encoding to look at, if the numbers have them.
+        smallest: integers below it count as zero.
     """
     first, last = bounds(x.unit, digits)
     whole = settled(x) if digits == 0 else rescaled(x, x.unit << digits)
-    limits = [1, *[math.ceil(whole.scale * float(RATIO) ** level) for level in range(first, last + 1)]]
+    limits = [smallest, *[math.ceil(whole.scale * float(RATIO) ** level) for level in range(first, last + 1)]]
     sizes = whole
     if not positive:
         sizes, limits = times(whole, whole), [limit * limit for limit in limits]

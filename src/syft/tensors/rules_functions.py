@@ -15,6 +15,9 @@ from syft.tensors.number import Number, settled
 
 aten = torch.ops.aten
 
+_NOISE = 8
+"""Optimizers divide by sizes of gradients. Below this, as integers, these are nothing but rounding, of zero."""
+
 
 @rule(aten.reciprocal)
 def _reciprocal(a: Number) -> Number:
@@ -31,9 +34,12 @@ def _div(a: Any, b: Any, rounding_mode: str | None = None) -> Number:
     return divided(a, b)
 
 
-def divided(a: Any, b: Any) -> Number:
-    """a / b, where one of them is a number."""
-    return f.quotient(number(a, b), b) if isinstance(b, Number) else f.quotient_by_public(a, b)
+def divided(a: Any, b: Any, smallest: int = 1) -> Number:
+    """a / b, where one of them is a number; integers of b below the smallest one count as zero."""
+    if not isinstance(b, Number):
+        return f.quotient_by_public(a, b)
+    a = number(a, b)
+    return f.quotient(a, b if b.encoding is not None else Number(b.raw, b.scale, a.encoding), smallest=smallest)
 
 
 @composed(torch.Tensor.__rtruediv__)
@@ -43,7 +49,7 @@ def _rtruediv(a: Any, b: Any) -> Any:
 
 @rule(aten.addcdiv)
 def _addcdiv(a: Any, b: Any, c: Any, value: Any = 1) -> Number:
-    product = divided(b, c)
+    product = divided(b, c, _NOISE)
     return n.add(number(a, product), product if value == 1 else n.multiply(product, number(value, product)))
 
 
