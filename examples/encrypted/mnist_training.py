@@ -89,7 +89,9 @@ def main() -> None:
         console.print(f"{number:>5}  {shown:>14.4f}  {here.item():.4f}  {seconds:>7.2f}")
     model.get().float_precision()
     there, here = (accuracy(one, *digits.test) for one in (model, twin))
-    console.print(f"\nright on {len(digits.test[1])} test images: {there:.1%} trained on shares, {here:.1%} in plain sight")
+    console.print(
+        f"\nright on {len(digits.test[1])} test images: {there:.1%} trained on shares, {here:.1%} in plain sight"
+    )
 
 
 if __name__ == "__main__":

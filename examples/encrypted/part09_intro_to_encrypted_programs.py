@@ -1,6 +1,6 @@
 """PySyft's tutorial, part 9: computing on numbers that none of the computers involved can read.
 
-    python examples/encrypted/part09_intro_to_encrypted_programs.py
+python examples/encrypted/part09_intro_to_encrypted_programs.py
 """
 
 from __future__ import annotations
