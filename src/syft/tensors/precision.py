@@ -187,10 +187,12 @@ def change_each(tensors: Iterable[torch.Tensor], change: Callable[[torch.Tensor]
         change: makes the new tensor of an old one.
     """
     for tensor in tensors:
-        grad, tensor.grad = tensor.grad, None
+        # First the gradient: that of a remote tensor goes with it.
+        grad = None if tensor.grad is None else change(tensor.grad)
+        tensor.grad = None
         swapped(tensor, change(tensor))
         if grad is not None:
-            tensor.grad = change(grad)
+            tensor.grad = grad
 
 
 def module_fix_precision(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
