@@ -21,7 +21,7 @@ INTEGERS = st.one_of(st.sampled_from(EXTREMES), st.integers(LOWEST, HIGHEST))
 SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 COUNTS = st.sampled_from([2, 2, 3, 5])
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
