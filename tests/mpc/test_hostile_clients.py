@@ -196,6 +196,15 @@ def test_steps_that_would_take_too_much_memory_are_refused_before_they_begin(
         send(group.holders[0], op, *strip, *args)
 
 
+def test_the_provider_refuses_sizes_as_well(group: Parties) -> None:
+    """Before it makes anything of them."""
+    x = group.shared([1])
+    for op in ("mpc.deal_mask", "mpc.deal_zeros"):
+        for shape in ((2**40,), (2**20, 2**20)):
+            with pytest.raises(LimitExceededError, match="this step would take"):
+                send(group.provider, op, x.group.name, x.group.number(), shape)
+
+
 def test_the_largest_tensor_of_a_product_is_known_beforehand() -> None:
     """It bounds what torch allocates for the result and on the way to it."""
     assert largest("mul", (), torch.Size([3, 1]), torch.Size([4])) == 12
