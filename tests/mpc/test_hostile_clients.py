@@ -229,6 +229,16 @@ def test_operands_of_other_kinds_are_refused_with_a_sentence(group: Parties) -> 
     operand = (torch.tensor([1]), torch.tensor([1]), (None,) * 1000)
     with pytest.raises(ProtocolStepError, match="2 masks at most"):
         send(holder, "mpc.product", name, 1, "mul", (), operand, operand, None)
+    parts = (torch.tensor([1]), torch.ones(1000, 1).long(), (None,))
+    for left, right in (
+        (parts, parts),
+        (parts, (parts[0], parts[0], (None,))),
+        ((parts[0], parts[0], (parts[1],)), parts),
+    ):
+        with pytest.raises(ProtocolStepError, match="one shape"):
+            send(holder, "mpc.product", name, 1, "mul", (), left, right, None)
+    with pytest.raises(ProtocolStepError, match="one shape"):
+        send(holder, "mpc.truncate", name, 1, torch.ones(1000, 1).long(), torch.ones(1000).long(), None)
     with pytest.raises(UsageError, match="fewer fractional digits"):
         send(holder, "mpc.fix_precision", torch.ones(1), {"precision_fractional": 2**62})
     assert not {"set_", "as_strided"} & MOVES.keys() and "einsum" not in PRODUCTS
