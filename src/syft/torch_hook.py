@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import Dataset
 
 from syft.core.ops import is_allowed
@@ -22,6 +22,7 @@ from syft.mpc import modules as mpc_modules
 from syft.mpc import service as mpc_service
 from syft.plans import serving
 from syft.tensors import (
+    adaptive,
     attributes,
     modules,
     pointer_rules,
@@ -30,6 +31,8 @@ from syft.tensors import (
     rules_functions,
     rules_indexing,
     rules_large,
+    rules_layers,
+    rules_losses,
     rules_networks,
     rules_selection,
     rules_structure,
@@ -124,7 +127,8 @@ METHODS: dict[type, dict[str, Any]] = {
     Dataset: {"federate": federate},
 }
 """Everything that hooking adds to torch: class, name, what stands there. Besides, torch calls
-`before_step` before every optimizer step, through the hook it offers for that."""
+`before_step` before every optimizer step, and what `adaptive` has before and after it,
+through the hooks it offers for that."""
 
 WORKER_METHODS: dict[str, Any] = {
     "prepare": preparing.prepare,
@@ -152,6 +156,8 @@ _RULES = (
     rules_functions,
     rules_large,
     rules_indexing,
+    rules_layers,
+    rules_losses,
     rules_networks,
     rules_selection,
     rules_structure,
@@ -204,6 +210,8 @@ class TorchHook:
         for name, method in WORKER_METHODS.items():
             setattr(BaseWorker, name, method)
         register_optimizer_step_pre_hook(before_step)
+        register_optimizer_step_pre_hook(adaptive.raise_gradients)
+        register_optimizer_step_post_hook(adaptive.lower_gradients)
         torch.torch_hooked = True  # type: ignore[attr-defined]
         if local_worker is None:
             local_worker = VirtualWorker(hook=None, id="me", is_client_worker=is_client)

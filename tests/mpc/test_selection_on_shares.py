@@ -91,6 +91,16 @@ def gradients_agree(function: Function, x: Any, values: torch.Tensor) -> None:
     assert torch.allclose(opened(x.grad), plain.grad, atol=2e-3)
 
 
+def test_gradients_are_computed_once(share: Any, way: str) -> None:
+    x = share(DISTINCT).requires_grad_()
+    best = x.amax(2)
+    best.backward(torch.ones(2, 3), retain_graph=True)
+    assert torch.equal(opened(x.grad), F.one_hot(DISTINCT.argmax(2), 4).float())
+    (grad,) = torch.autograd.grad((best * best).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        grad.sum().backward()
+
+
 @pytest.mark.parametrize("width", [32, 64])
 def test_the_whole_range_is_compared(width: int, share: Any, way: str) -> None:
     top = 1 << (width - 2)
@@ -144,3 +154,25 @@ def test_a_provider_is_needed(sharing: tuple[list[Any], Any]) -> None:
     x = torch.tensor([1, 2, 3]).share(*sharing[0])
     with pytest.raises(CryptoProviderError, match="needs a crypto provider"):
         x.max()
+
+
+@pytest.mark.parametrize("mode", ["wire", "network"])
+def test_holders_elsewhere(mode: str, share: Any) -> None:
+    x = share(IMAGE).requires_grad_()
+    pooled = F.max_pool2d(x, 3, 2, 1)
+    best = pooled.flatten(1).sort(descending=True)[0][:, :3]
+    best.square().sum().backward()
+    plain = IMAGE.clone().requires_grad_()
+    want = F.max_pool2d(plain, 3, 2, 1).flatten(1).sort(descending=True)[0][:, :3]
+    want.square().sum().backward()
+    assert torch.allclose(opened(best), want, atol=1e-3)
+    assert torch.allclose(opened(x.grad), plain.grad, atol=1e-2)
+
+
+@pytest.mark.parametrize("way", ["tournament", "ranking"], indirect=True)
+def test_function_secret_sharing_compares_as_well(way: str, make_worker: WorkerMaker) -> None:
+    alice, bob, provider = (make_worker(id) for id in ("alice", "bob", "provider"))
+    x = TIED.fix_precision(base=2, precision_fractional=16)
+    shared = x.share(alice, bob, crypto_provider=provider, protocol="fss")
+    for name in ("max of a dimension", "argmin", "sort"):
+        assert_same(TIES[name], shared, TIED)

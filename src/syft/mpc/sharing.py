@@ -15,10 +15,11 @@ from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor, become, link_under, number_of, tensor_of
 from syft.tensors.fixed import FixedPrecisionTensor
+from syft.tensors.in_place import swapped
 from syft.tensors.large import LargePrecisionTensor
 from syft.tensors.number import Number, settled
 from syft.tensors.pointer import PointerTensor
-from syft.tensors.precision import fix_precision, swapped
+from syft.tensors.precision import fix_precision
 
 
 def share(

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from syft.exceptions import ModelNotFoundError, ModelPermissionError, UsageError
+from syft.plans.handover import is_at_home, run_for
 from syft.plans.plan import Plan
+from syft.plans.tree import wrapped
 from syft.tensors.object_wrapper import ObjectWrapper
 from syft.workers.services import SERVICES
 
@@ -143,8 +145,9 @@ class ModelHost:
             raise ModelPermissionError(
                 f"model {model_id!r} is not run for others; its host can allow that with allow_remote_inference=True."
             )
+        data = wrapped(data)
         with torch.no_grad():
-            return hosted.model(*data)
+            return run_for(self.worker, hosted.model, data) if isinstance(hosted.model, Plan) else hosted.model(*data)
 
     def download(self, model_id: str, version: int | None = None, user: Any = None) -> Any:
         """A model itself.
@@ -158,7 +161,14 @@ class ModelHost:
             raise ModelPermissionError(
                 f"model {model_id!r} is not given out; its host can allow that with allow_download=True."
             )
-        return hosted.model.leaving() if isinstance(hosted.model, Plan) else hosted.model
+        if not isinstance(hosted.model, Plan):
+            return hosted.model
+        if not is_at_home(hosted.model, self.worker):
+            raise ModelPermissionError(
+                f"model {model_id!r} is shared, and its shares are in the sessions of the client that hosted it; run "
+                f"it on worker {self.worker.id!r} with run_remote_inference()."
+            )
+        return hosted.model.leaving()
 
     def _who(self, user: Any) -> Any:
         """The user that a client is known as, whatever its message says."""

@@ -14,7 +14,6 @@ from syft.plans import model_host  # noqa: F401 - registers the service
 from syft.plans.plan import Plan
 from syft.plans.training import in_mode
 from syft.tensors.base import unwrap
-from syft.tensors.encoded import EncodedTensor
 from syft.tensors.object_pointer import reference
 from syft.tensors.object_wrapper import ObjectWrapper
 from syft.tensors.torchscript import is_script
@@ -41,7 +40,8 @@ def serve_model(
         model: a built plan, TorchScript, or any module together with an ``example``. A copy is hosted, in evaluation
             mode if it is a module; the model here stays as it is.
         model_id: the name. Under a name that is taken the model becomes the next version.
-        mpc: encrypted hosting, which is not there yet.
+        mpc: refuse a model that is not shared. A plan with shared state is hosted as it is: its copy here has shares of
+            its own at the same holders, this worker drives the protocol, and never sees the model, data or results.
         allow_download: whether users may fetch the model.
         allow_remote_inference: whether users may run it on their data.
         example: an input, or a tuple of inputs, to record a module with.
@@ -64,8 +64,11 @@ def serve_model(
         >>> gus.run_remote_inference("flat", torch.ones(1, 2, 2))
         tensor([[1., 1., 1., 1.]])
     """
-    if mpc:
-        raise UsageError("models cannot be hosted encrypted yet; leave mpc out")
+    if mpc and not (isinstance(model, Plan) and model.is_shared):
+        raise UsageError(
+            "with mpc=True the model is a plan whose state is shared: build it, and then call "
+            "plan.fix_precision().share(alice, bob, crypto_provider=james)"
+        )
     if model_id is None:
         raise UsageError("a hosted model needs a name: serve_model(model, model_id='digits')")
     hosted = _hostable(model, model_id, example)
@@ -136,7 +139,8 @@ def run_remote_inference(self: Worker, model_id: str, *data: Any, version: int |
 
     Args:
         model_id: its name.
-        *data: local tensors, which travel to the worker, or pointers to tensors that are there.
+        *data: local tensors, which travel to the worker, or pointers to tensors that are there. Of shared tensors only
+            the descriptions travel.
         version: which version; the newest when None.
         user: who asks.
 
@@ -147,7 +151,7 @@ def run_remote_inference(self: Worker, model_id: str, *data: Any, version: int |
         ModelNotFoundError: there is no such model for this user.
         ModelPermissionError: the model is not run for others.
     """
-    links: list[Any] = [part if isinstance(part, EncodedTensor) else unwrap(part) for part in data]
+    links = unwrap(list(data))
     remote = [link for link in links if getattr(link, "location", None) is not None]
     reply = self.ask("models", "run", model_id, *[reference(link, self) for link in links], version=version, user=user)
     if not remote:

@@ -11,6 +11,7 @@ import torch
 
 from syft.exceptions import PlanArgumentError, PlanBuildError
 from syft.mpc.shared import AdditiveSharingTensor
+from syft.plans.dimensions import map_parts
 from syft.plans.recording import Input, Parameter, Recording
 from syft.tensors.encoded import EncodedTensor
 from syft.tensors.fixed import FixedPrecisionTensor
@@ -125,14 +126,20 @@ def bind(recording: Recording, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return inputs
 
 
+def wrapped(value: Any) -> Any:
+    """A value in which encoded tensors have their wrappers, however nested: those of a message come without."""
+    if isinstance(value, (FixedPrecisionTensor, AdditiveSharingTensor)):
+        return EncodedTensor(value)
+    return map_parts(value, wrapped)
+
+
 def _fits(spec: Any, value: Any) -> bool:
     return type(spec) is Input and isinstance(value, torch.Tensor)
 
 
 def _take(spec: Any, value: Any, inputs: dict[int, Any], where: str) -> None:
     if type(spec) is Input:
-        if isinstance(value, (FixedPrecisionTensor, AdditiveSharingTensor)):  # as it comes with a message
-            value = EncodedTensor(value)
+        value = wrapped(value)
         if not isinstance(value, torch.Tensor):
             if type(value) not in (bool, int, float, complex):
                 raise PlanArgumentError(f"{where} must be a tensor, as it was built with, and is {_kind(value)}.")

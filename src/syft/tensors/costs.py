@@ -74,11 +74,14 @@ class Profile:
     @property
     def total(self) -> Cost:
         """All costs together."""
-        out = Cost()
-        for cost in self.costs.values():
-            for name, value in vars(cost).items():
-                setattr(out, name, vars(out)[name] + value)
-        return out
+        costs = self.costs.values()
+        return Cost(
+            sum(c.calls for c in costs),
+            sum(c.rounds for c in costs),
+            sum(c.bytes for c in costs),
+            sum(c.dealt for c in costs),
+            sum(c.seconds for c in costs),
+        )
 
     def _current(self) -> Cost:
         return self.costs.setdefault(self._stack[0] if self._stack else "other", Cost())

@@ -8,6 +8,7 @@ refused by its name; nothing is ever passed on to shares that might not be linea
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -16,10 +17,11 @@ from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor, link_text, register_wrapper
 from syft.tensors.costs import ACTIVE
 from syft.tensors.fixed import FixedPrecisionTensor
-from syft.tensors.number import Number, add, constant, replaced, settled
+from syft.tensors.number import Number, add, constant, guarded, replaced, settled
 from syft.tensors.ring import ring_of
 
 Rule = Callable[..., Any]
+_NOT_COUNTED = nullcontext()
 
 RULES: dict[Any, Rule] = {}
 """By aten op; a rule gets numbers in the place of encoded tensors and returns numbers."""
@@ -64,14 +66,11 @@ class EncodedTensor(torch.Tensor):
         profile = ACTIVE.get()
         operands = [_number(a) for a in args]
         named = {k: _number(v) for k, v in kwargs.items()} if kwargs else {}
-        if profile is None:
+        with _NOT_COUNTED if profile is None else profile.operation(packet._qualified_op_name.removeprefix("aten::")):
             out = rule(*operands, **named)
-        else:
-            with profile.operation(packet._qualified_op_name.removeprefix("aten::")):
-                out = rule(*operands, **named)
-        if target is None:
-            return encoded(out)
-        become(target, out, reshaped=packet in _RESHAPING)
+            if target is None:
+                return encoded(out)
+            become(target, out, reshaped=packet in _RESHAPING)
         return target
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
@@ -111,6 +110,47 @@ class EncodedTensor(torch.Tensor):
         if _is_shared(self):
             raise NotLocalError("shared values are not here; fetch them with .get() first")
         return link_under(self).decoded().numpy()
+
+    # --- functions with the keywords of 0.2.4 --------------------------------------------------------
+
+    def exp(self, iterations: int = 8) -> Any:
+        """``torch.exp``; ``iterations`` is accepted for 0.2.4 code, no effect."""
+        return torch.exp(self)
+
+    def log(self, iterations: int = 2, exp_iterations: int = 8) -> Any:
+        """``torch.log``; ``iterations`` and ``exp_iterations`` are accepted for 0.2.4 code, no effect."""
+        return torch.log(self)
+
+    def reciprocal(self, method: str = "NR", nr_iters: int = 10) -> Any:
+        """``torch.reciprocal``; ``nr_iters`` is accepted for 0.2 code, no effect, and so are the names of methods.
+
+        Raises:
+            UsageError: 0.2 had no such method.
+        """
+        _known("reciprocal", method, ("NR", "newton", "division", "log"))
+        return torch.reciprocal(self)
+
+    def sigmoid(self, method: str = "chebyshev") -> Any:
+        """``torch.sigmoid``, or the polynomial that 0.2.4 calls ``"maclaurin"``, which is meant for -8 to 8.
+
+        Raises:
+            UsageError: 0.2.4 had no such method.
+        """
+        _known("sigmoid", method, ("chebyshev", "exp", "maclaurin"))
+        if method != "maclaurin":
+            return torch.sigmoid(self)
+        t = self / 8
+        square = t * t
+        return t * (1.529638232 + square * (-2.34837661 + square * 1.378518789)) + 0.5
+
+    def tanh(self, method: str = "chebyshev") -> Any:
+        """``torch.tanh``, by itself or by the sigmoid.
+
+        Raises:
+            UsageError: 0.2.4 had no such method.
+        """
+        _known("tanh", method, ("chebyshev", "sigmoid"))
+        return torch.tanh(self) if method == "chebyshev" else 2 * torch.sigmoid(2 * self) - 1
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise NotLocalError(
@@ -203,7 +243,7 @@ def become(target: Any, out: Any, *, reshaped: bool = False) -> None:
     Raises:
         UsageError: the numbers have another shape, or are no integers as those of the tensor are.
     """
-    number, before = settled(out) if isinstance(out, Number) else settled(out.number), number_of(target)
+    number, before = guarded(out if isinstance(out, Number) else out.number), number_of(target)
     if number.shape != target.shape and reshaped:
         with torch._C.DisableTorchFunctionSubclass():
             target.data = encoded(number)  # torch's own idea of the shape
@@ -252,6 +292,11 @@ def _in_place(packet: Any, args: tuple[Any, ...]) -> tuple[Rule, Any]:
         "shares that it does not understand. Decode with .get().float_precision(), or use ops that have rules: "
         f"docs/encrypted.md lists them."
     )
+
+
+def _known(function: str, method: str, methods: tuple[str, ...]) -> None:
+    if method not in methods:
+        raise UsageError(f"Invalid method {method} given for {function} function; there are {', '.join(methods)}")
 
 
 def _is_shared(tensor: Any) -> bool:

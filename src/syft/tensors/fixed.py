@@ -77,6 +77,11 @@ class FixedPrecisionTensor(ChainTensor):
         self._number = None if value is None else Number(value, self.encoding.scale, self.encoding)
 
     @property
+    def location(self) -> Any:
+        """The worker that holds the integers, or None: they are here, or shared among several."""
+        return None if self._number is None else getattr(self._number.raw, "location", None)  # child would rescale
+
+    @property
     def shape(self) -> torch.Size:
         """The shape of the values."""
         return self.number.shape

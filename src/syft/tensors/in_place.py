@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
+from syft.exceptions import UsageError
 from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, is_wrapper
+from syft.tensors.large import LargePrecisionTensor
 
 _NoTorchFunction = torch._C.DisableTorchFunctionSubclass
 _EMPTY = torch.empty(0)
@@ -51,7 +53,7 @@ def become_local(tensor: torch.Tensor, value: torch.Tensor) -> Any:
         The same object.
     """
     if is_wrapper(value):
-        return become_wrapper(tensor, value.child)  # type: ignore[attr-defined]
+        return swapped(tensor, value)
     state = tensor.__dict__
     state.pop("child", None)
     cls = state.pop("was_class", None)
@@ -67,4 +69,33 @@ def become_local(tensor: torch.Tensor, value: torch.Tensor) -> Any:
         else:  # made by wrap(): its empty inside cannot take data, so the insides change places
             torch._C._swap_tensor_impl(tensor, value)
             tensor.__class__ = cls or torch.Tensor
+    return tensor
+
+
+def swapped(tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Make this very tensor, which others may hold, what ``value`` is.
+
+    Args:
+        tensor: a tensor or a parameter, which stays a parameter.
+        value: used up.
+
+    Raises:
+        UsageError: a parameter would become a large-precision tensor.
+    """
+    if isinstance(tensor, torch.nn.Parameter) and isinstance(value.__dict__.get("child"), LargePrecisionTensor):
+        largest = tensor.detach().abs().max().item()
+        raise UsageError(
+            "a parameter cannot have large precision, as gradients are of 64 bits: use base=2 and "
+            f"precision_fractional=16, and values below 2^30; the largest of this one is {largest:.4g}"
+        )
+    if isinstance(value, Wrapper):
+        return become_wrapper(tensor, value.child)
+    if isinstance(tensor, torch.nn.Parameter) and not isinstance(value, torch.nn.Parameter):
+        known = value if isinstance(tensor, Wrapper) else tensor  # what was remote is gone there by now
+        value = torch.nn.Parameter(value, known.requires_grad)
+    # torch.utils.swap_tensors does the same, but refuses tensors that anybody has a weak reference to: ids and tags are
+    # kept by these, and RNN modules keep them, too.
+    tensor.__class__, value.__class__ = type(value), type(tensor)
+    tensor.__dict__, value.__dict__ = value.__dict__, tensor.__dict__
+    torch._C._swap_tensor_impl(tensor, value)
     return tensor

@@ -8,8 +8,9 @@ third of the comparisons, and one more step of the iteration after them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
@@ -29,8 +30,8 @@ class Buckets:
     """In which power of 8 numbers are.
 
     Attributes:
-        values: the numbers, settled.
-        below: bits, (levels, …): whether the absolute value is below 8^first, 8^(first + 1), …, 8^last.
+        values: the numbers.
+        below: bits, (levels, …): whether the absolute value is zero, below 8^first, …, 8^last.
         negative: bits, whether numbers are below zero; None if none are.
         first: the power of 8 that the smallest numbers are below.
         last: the power of 8 that numbers should be below.
@@ -42,29 +43,40 @@ class Buckets:
     first: int
     last: int
 
-    def picked(self, values: Sequence[int], beyond: int = 0) -> Number:
-        """An integer for each number, by its bucket; no messages.
+    def picked(self, value: Callable[[int], float], scale: int, zero: float = 0, beyond: float = 0) -> Number:
+        """A public number for each number, by its bucket; no messages.
 
         Args:
-            values: one for each power of 8, from the first to the last.
-            beyond: for numbers that are not below the last one.
+            value: what it is for numbers from 8^(level - 1) to 8^level, as a function of the level.
+            scale: of the result.
+            zero: for zero, and for what is negative where that was ruled out.
+            beyond: for numbers that are not below 8^last.
         """
-        steps = [value - after for value, after in zip(values, (*values[1:], beyond), strict=True)]
-        column = torch.tensor(steps).reshape(-1, *[1] * len(self.values.shape))
-        summed = times(self.below, self.below.with_raw(column, 1)).moved("sum", [0], False)
-        return summed if beyond == 0 else summed.with_raw(ring_of(summed.raw).add(summed.raw, beyond))
+        levels = [value(level) for level in range(self.first, self.last + 1)]
+        row = [round(v * scale) for v in (zero, *levels, beyond)]
+        column = torch.tensor([v - after for v, after in pairwise(row)]).reshape(-1, *[1] * len(self.values.shape))
+        out = times(self.below, self.below.with_raw(column, 1)).moved("sum", [0], False).raw
+        return self.values.with_raw(ring_of(out).add(out, row[-1]) if row[-1] else out, scale)
 
     def factor(self) -> Number:
-        """What brings a number's absolute value between 1/8 and 1, with the scale 8^last; 0 for what is too large."""
-        factors = self.picked([RATIO ** (self.last - level) for level in range(self.first, self.last + 1)])
-        if self.negative is not None:
-            flipped = times(factors, self.negative)
-            factors = n.sub(factors, flipped.with_raw(ring_of(flipped.raw).scale(flipped.raw, 2)))
-        return factors.with_raw(factors.raw, RATIO**self.last)
+        """What brings a number's absolute value between 1/8 and 1; 0 for zero and for what is too large."""
+        factor = self.picked(lambda level: float(RATIO) ** -level, RATIO**self.last)
+        if self.negative is None:
+            return factor
+        flipped = times(factor, self.negative)
+        return n.sub(factor, flipped.with_raw(ring_of(flipped.raw).scale(flipped.raw, 2)))
+
+    def normalised(self, factor: Number, scale: int) -> Number:
+        """The absolute values times the factor."""
+        return rescaled(times(self.values, factor), scale)
 
 
-def bounds(unit: int) -> tuple[int, int]:
+def bounds(unit: int, digits: int = 0) -> tuple[int, int]:
     """The first and the last power of 8 for numbers of an encoding.
+
+    Args:
+        unit: of the encoding.
+        digits: how many more binary digits the numbers have.
 
     Raises:
         UsageError: the encoding leaves no room for approximations.
@@ -77,32 +89,31 @@ def bounds(unit: int) -> tuple[int, int]:
     first, last = 0, 0
     while unit * RATIO ** (last + 1) <= _LARGEST:
         last += 1
-    while last - first < 10 and RATIO ** (1 - first) <= unit:
+    while RATIO ** (1 - first) <= unit << digits:
         first -= 1
-    return first + (unit == 1), last
+    return max(first, last - 10 - digits // 3), last
 
 
-def buckets(x: Number, *, positive: bool) -> Buckets:
+def buckets(x: Number, *, positive: bool, digits: int = 0) -> Buckets:
     """Find the power of 8 of each number, in one comparison.
 
     Args:
-        x: below 2^31.5 in absolute value, as integers.
-        positive: whether they are known not to be negative, which saves three rounds.
+        x: below 2^31.5 in absolute value, as integers of the encoding.
+        positive: whether they are known not to be negative, which saves two rounds.
+        digits: how many more binary digits than those of the encoding to look at, if the numbers have them.
     """
-    first, last = bounds(x.unit)
-    whole = settled(x)
-    whole = whole.with_raw(whole.raw, 1)
-    limits = [math.ceil(x.unit * float(RATIO) ** level) for level in range(first, last + 1)]
+    first, last = bounds(x.unit, digits)
+    whole = settled(x) if digits == 0 else rescaled(x, x.unit << digits)
+    limits = [1, *[math.ceil(whole.scale * float(RATIO) ** level) for level in range(first, last + 1)]]
     sizes = whole
     if not positive:
         sizes, limits = times(whole, whole), [limit * limit for limit in limits]
-    column = sizes.with_raw(torch.tensor(limits).reshape(-1, *[1] * len(x.shape)), 1)
+    column = sizes.with_raw(torch.tensor(limits).reshape(-1, *[1] * len(x.shape)))
     differences = n.sub(sizes.moved("unsqueeze", 0), column)
     if positive:
         return Buckets(whole, n.negative(differences), None, first, last)
     row = whole.moved("unsqueeze", 0).raw
-    ring = ring_of(row)
-    bits = n.negative(whole.with_raw(ring.join([row, differences.raw], 0), 1))
+    bits = n.negative(whole.with_raw(ring_of(row).join([row, differences.raw], 0)))
     below = bits.moved("slice", 0, 1, len(limits) + 1)
     return Buckets(whole, below, bits.moved("select", 0, 0), first, last)
 
@@ -118,9 +129,11 @@ def times(a: Number, b: Number) -> Number:
 
 
 def rescaled(x: Number, scale: int) -> Number:
-    """The same number with another scale."""
+    """The same number with another scale; divided twice if the quotient of the scales is above 2^31."""
     if x.scale == scale:
         return x
+    if x.scale > scale * _LARGEST:
+        x = rescaled(x, x.scale >> 16)
     ring = ring_of(x.raw)
     common = math.gcd(x.scale, scale)
     up, down = scale // common, x.scale // common

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,8 +19,10 @@ from syft.tensors.bilinear import Spec
 from syft.tensors.encoding import Encoding
 from syft.tensors.ring import Integers, ring_of
 
-_SPARE = 64
+_SPARE = 128
 """How many times the square of an encoding's scale products may be scaled with."""
+_FINE = 1 << 16
+"""A scale that needs no guard digits."""
 _LARGEST_DIVISOR = 1 << 16
 
 
@@ -67,6 +70,32 @@ def settled(number: Number) -> Number:
     if scale % unit:
         raw, scale = ring.scale(raw, unit), scale * unit
     return number.with_raw(ring.divide(raw, scale // unit), unit)
+
+
+def guarded(number: Number) -> Number:
+    """The same number with a scale that can be computed with: where its encoding has few digits, with some more.
+
+    For what is in between: the roundings of one layer after the other, and of one step of training after the other,
+    add up. `settled` is for what is shown and compared.
+    """
+    unit, scale = number.unit, number.scale
+    if scale < unit or scale % unit:
+        return number if scale < unit else settled(number)
+    guard = 1 if number.encoding is None else _guard(number.encoding.base, unit)
+    if scale <= unit * guard:
+        return number
+    if scale % (unit * guard):
+        return settled(number)
+    return number.with_raw(ring_of(number.raw).divide(number.raw, scale // (unit * guard)), unit * guard)
+
+
+@lru_cache
+def _guard(base: int, unit: int) -> int:
+    """What guard digits multiply a scale with: products of two such numbers must be left some room."""
+    guard = 1
+    while (guard * base) ** 2 <= _SPARE and unit * guard * base <= _FINE:
+        guard *= base
+    return guard
 
 
 def constant(value: Any, like: Number) -> Number:
@@ -153,10 +182,12 @@ def multiply(a: Number, b: Number, kind: str = "mul", spec: Spec = ()) -> Number
     """A product; the scales multiply, and what is too much is divided away first."""
     a, b = _alike(a, b)
     limit = _largest_scale(a, b)
+    if a.raw is b.raw and a.scale * b.scale > limit:
+        a = b = settled(a)
     if a.scale * b.scale > limit:
-        a, b = (settled(a), b) if a.scale >= b.scale else (a, settled(b))
+        a, b = (guarded(a), b) if a.scale >= b.scale else (a, guarded(b))
     if a.scale * b.scale > limit:
-        a, b = settled(a), settled(b)
+        a, b = guarded(a), guarded(b)
     scalar = _factor(b) if kind == "mul" else None
     if scalar is not None:
         return a.with_raw(ring_of(a.raw).scale(a.raw, scalar) if scalar != 1 else a.raw, a.scale * b.scale)
@@ -165,6 +196,8 @@ def multiply(a: Number, b: Number, kind: str = "mul", spec: Spec = ()) -> Number
 
 def square(a: Number) -> Number:
     """The product with itself."""
+    if a.scale**2 > _largest_scale(a, a):
+        a = guarded(a)
     return multiply(a, a)
 
 
@@ -210,8 +243,14 @@ def _rescaled(b: Number, scale: int) -> int:
     return value // b.scale if value >= 0 else -(-value // b.scale)
 
 
+def compared(a: Number) -> Number:
+    """The same number as comparisons take it: whatever its scale, but those of 32 bits have no room for more digits."""
+    return settled(a) if getattr(a.raw, "width", 64) < 64 else a
+
+
 def negative(a: Number) -> Number:
     """1 where the number is below zero."""
+    a = compared(a)
     return a.with_raw(ring_of(a.raw).negative(a.raw), 1)
 
 

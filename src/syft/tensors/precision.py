@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from syft.core.metadata import existing_metadata
 from syft.exceptions import NotSupportedError, UsageError
 from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor
 from syft.tensors.encoding import FIELD, SCALE_BITS, Encoding
 from syft.tensors.fixed import FixedPrecisionTensor
+from syft.tensors.in_place import swapped
 from syft.tensors.large import LargePrecisionTensor
 from syft.tensors.number import Number
 from syft.tensors.pointer import PointerTensor
@@ -30,7 +32,11 @@ def fix_precision(
     no_wrap: bool = False,
     storage: str = "auto",
     internal_type: torch.dtype | None = None,
-    **names: Any,
+    *,
+    owner: Any = None,
+    id: Any = None,
+    tags: Any = None,
+    description: str | None = None,
 ) -> Any:
     """Write numbers as integers with a fixed number of fractional digits.
 
@@ -44,7 +50,10 @@ def fix_precision(
         storage: ``"large"`` for integers of any size, which are slow and cannot be multiplied when they are shared;
             ``"auto"`` takes it for numbers and precisions that 64 bits have no room for.
         internal_type: of the digits of large storage, ``torch.int32`` when None.
-        **names: ``owner``, ``id``, ``tags``, ``description``.
+        owner: the worker that the link belongs to.
+        id: the link's own.
+        tags: words to find it by.
+        description: a text about it.
 
     Returns:
         ``(Wrapper)>FixedPrecisionTensor>tensor(…)``, or ``(Wrapper)>LargePrecisionTensor>tensor(…)``.
@@ -78,8 +87,7 @@ def fix_precision(
             )
         encoding = Encoding(**given, kappa=kappa, dtype=dtype)
         encoded = FixedPrecisionTensor.of(Number(encoding.encode(self), encoding.scale, encoding))
-    encoded.owner, encoded._id = names.get("owner"), names.get("id")
-    encoded.tags, encoded.description = names.get("tags"), names.get("description")
+    encoded.owner, encoded._id, encoded.tags, encoded.description = owner, id, tags, description
     if no_wrap:
         return encoded
     if isinstance(encoded, LargePrecisionTensor):
@@ -142,38 +150,15 @@ def float_precision(self: torch.Tensor) -> Any:
 
 def fix_precision_(self: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """`fix_precision` that changes this very tensor and returns it."""
+    known = existing_metadata(self)
+    if known is not None:
+        kwargs.setdefault("id", known.id)
     return swapped(self, fix_precision(self, *args, **kwargs))
 
 
 def float_precision_(self: torch.Tensor) -> torch.Tensor:
     """`float_precision` that changes this very tensor and returns it."""
     return swapped(self, float_precision(self))
-
-
-def swapped(tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Make this very tensor, which others may hold, what ``value`` is.
-
-    Args:
-        tensor: a tensor or a parameter, which stays a parameter.
-        value: used up.
-
-    Raises:
-        UsageError: a parameter would become a large-precision tensor.
-    """
-    if isinstance(tensor, nn.Parameter) and isinstance(value.__dict__.get("child"), LargePrecisionTensor):
-        largest = tensor.detach().abs().max().item()
-        raise UsageError(
-            "a parameter cannot have large precision, as gradients are of 64 bits: use base=2, "
-            f"precision_fractional=16, and values below 2^30; the largest of this one is {largest:.4g}"
-        )
-    if isinstance(tensor, nn.Parameter) and not isinstance(value, nn.Parameter):
-        value = nn.Parameter(value, tensor.requires_grad)
-    # torch.utils.swap_tensors does the same, but refuses tensors that anybody has a weak reference to: ids and tags are
-    # kept by these, and RNN modules keep them, too.
-    tensor.__class__, value.__class__ = type(value), type(tensor)
-    tensor.__dict__, value.__dict__ = value.__dict__, tensor.__dict__
-    torch._C._swap_tensor_impl(tensor, value)
-    return tensor
 
 
 # --- modules and optimizers -----------------------------------------------------------------------
@@ -202,10 +187,12 @@ def change_each(tensors: Iterable[torch.Tensor], change: Callable[[torch.Tensor]
         change: makes the new tensor of an old one.
     """
     for tensor in tensors:
-        grad, tensor.grad = tensor.grad, None
+        # First the gradient: that of a remote tensor goes with it.
+        grad = None if tensor.grad is None else change(tensor.grad)
+        tensor.grad = None
         swapped(tensor, change(tensor))
         if grad is not None:
-            tensor.grad = change(grad)
+            tensor.grad = grad
 
 
 def module_fix_precision(self: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:

@@ -44,6 +44,9 @@ class Ring(Protocol):
     def zero(self, a: Integers) -> Integers:
         """1 where an element is zero, else 0."""
 
+    def prepare(self, a: Integers) -> None:
+        """Do now, at once for all its parts, what products of parts of this would wait for one by one."""
+
     def complement(self, bits: Integers) -> Integers:
         """1 - bits."""
 
@@ -92,6 +95,9 @@ class LocalRing:
     def zero(self, a: torch.Tensor) -> torch.Tensor:
         """See `Ring`."""
         return (a == 0).long()
+
+    def prepare(self, a: torch.Tensor) -> None:
+        """See `Ring`."""
 
     def complement(self, bits: torch.Tensor) -> torch.Tensor:
         """See `Ring`."""

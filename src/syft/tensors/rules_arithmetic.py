@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from syft.exceptions import UsageError
+from syft.tensors import functions
 from syft.tensors import number as n
 from syft.tensors.encoded import number, rule
 from syft.tensors.number import Number, settled
@@ -63,9 +64,11 @@ def _lerp(a: Any, b: Any, weight: Any) -> Number:
 def _pow(a: Any, exponent: Any) -> Number:
     if not isinstance(a, Number) or isinstance(exponent, Number):
         raise UsageError("an encrypted exponent is not supported; use exp() and log()")
-    if exponent != int(exponent) or exponent < 0:
-        raise UsageError(f"x ** {exponent} has no rule; use x.sqrt(), x.reciprocal() or a natural exponent")
-    return power(a, int(exponent))
+    if exponent == int(exponent):
+        return power(a if exponent >= 0 else functions.reciprocal(a), abs(int(exponent)))
+    if 2 * exponent == int(2 * exponent):
+        return power(functions.sqrt(a) if exponent > 0 else functions.rsqrt(a), abs(int(2 * exponent)))
+    raise UsageError(f"x ** {exponent} has no rule; use exp() and log(), or an exponent that is a multiple of 0.5")
 
 
 def power(a: Number, exponent: int) -> Number:
@@ -74,7 +77,7 @@ def power(a: Number, exponent: int) -> Number:
         return a.with_raw(torch.ones(a.shape, dtype=torch.int64), 1)
     if exponent == 1:
         return a
-    half = power(settled(n.square(a)), exponent // 2)
+    half = power(n.square(a), exponent // 2)
     return n.multiply(half, a) if exponent & 1 else half
 
 
@@ -125,7 +128,7 @@ def _ne(a: Any, b: Any) -> Number:
     return n.complement(n.equal(*both(a, b)))
 
 
-@rule(aten.sign)
+@rule(aten.sign, aten.sgn)
 def _sign(a: Number) -> Number:
     a = settled(a)
     return n.sub(n.negative(n.neg(a)), n.negative(a))

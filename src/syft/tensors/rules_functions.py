@@ -7,10 +7,11 @@ from typing import Any
 import torch
 
 from syft.exceptions import UnsupportedOp
+from syft.tensors import activations
 from syft.tensors import functions as f
 from syft.tensors import number as n
 from syft.tensors.encoded import composed, number, rule
-from syft.tensors.number import Number
+from syft.tensors.number import Number, settled
 
 aten = torch.ops.aten
 
@@ -44,3 +45,121 @@ def _rtruediv(a: Any, b: Any) -> Any:
 def _addcdiv(a: Any, b: Any, c: Any, value: Any = 1) -> Number:
     product = divided(b, c)
     return n.add(number(a, product), product if value == 1 else n.multiply(product, number(value, product)))
+
+
+@rule(aten.exp)
+def _exp(a: Number) -> Number:
+    return f.exp(a)
+
+
+@rule(aten.log)
+def _log(a: Number) -> Number:
+    return f.log(a)
+
+
+@rule(aten.sqrt)
+def _sqrt(a: Number) -> Number:
+    return f.sqrt(a)
+
+
+@rule(aten.rsqrt)
+def _rsqrt(a: Number) -> Number:
+    return f.rsqrt(a)
+
+
+@rule(aten.sigmoid)
+def _sigmoid(a: Number) -> Number:
+    return activations.sigmoid(a)
+
+
+@rule(aten.sigmoid_backward)
+def _sigmoid_backward(g: Any, out: Number) -> Number:
+    slope = settled(n.multiply(out, n.sub(number(1, out), out)))
+    return n.multiply(number(g, out), slope)
+
+
+@rule(aten.tanh)
+def _tanh(a: Number) -> Number:
+    return activations.tanh(a)
+
+
+@rule(aten.tanh_backward)
+def _tanh_backward(g: Any, out: Number) -> Number:
+    return n.multiply(number(g, out), settled(n.sub(number(1, out), n.square(out))))
+
+
+@rule(aten.softplus)
+def _softplus(a: Number, beta: float = 1, threshold: float = 20) -> Number:
+    return n.multiply(activations.softplus(_times(a, beta)), number(1 / beta, a))
+
+
+@rule(aten.softplus_backward)
+def _softplus_backward(g: Any, a: Number, beta: float, threshold: float) -> Number:
+    return n.multiply(number(g, a), activations.sigmoid(_times(a, beta)))
+
+
+@rule(aten.log_sigmoid_forward)
+def _log_sigmoid(a: Number) -> tuple[Number, torch.Tensor]:
+    return n.neg(activations.softplus(n.neg(a))), torch.empty(0)
+
+
+@rule(aten.log_sigmoid_backward)
+def _log_sigmoid_backward(g: Any, a: Number, buffer: Any) -> Number:
+    return n.multiply(number(g, a), activations.sigmoid(n.neg(a)))
+
+
+def _times(a: Number, factor: float) -> Number:
+    return a if factor == 1 else n.multiply(a, number(factor, a))
+
+
+@rule(aten.gelu)
+def _gelu(a: Number, approximate: str = "none") -> Number:
+    return activations.gelu(a, approximate)
+
+
+@rule(aten.gelu_backward)
+def _gelu_backward(g: Any, a: Number, approximate: str = "none") -> Number:
+    return n.multiply(number(g, a), activations.gelu_slope(a, approximate))
+
+
+@rule(aten.silu)
+def _silu(a: Number) -> Number:
+    return activations.silu(a)
+
+
+@rule(aten.silu_backward)
+def _silu_backward(g: Any, a: Number) -> Number:
+    return n.multiply(number(g, a), activations.silu_slope(a))
+
+
+@rule(aten.elu)
+def _elu(a: Number, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Number:
+    return activations.elu(a, alpha * scale, scale, input_scale)
+
+
+@rule(aten.elu_backward)
+def _elu_backward(g: Any, alpha: float, scale: float, input_scale: float, is_result: bool, a: Number) -> Number:
+    if is_result:
+        raise UnsupportedOp("elu in place has no gradient for fixed-precision and shared tensors; use inplace=False")
+    return n.multiply(number(g, a), activations.elu_slope(a, alpha * scale, scale, input_scale))
+
+
+@rule(aten.leaky_relu)
+def _leaky_relu(a: Number, slope: float = 0.01) -> Number:
+    return n.multiply(settled(a), _leak(a, slope))
+
+
+@rule(aten.leaky_relu_backward)
+def _leaky_relu_backward(g: Any, a: Number, slope: float, is_result: bool) -> Number:
+    return n.multiply(settled(number(g, a)), _leak(a, slope))
+
+
+def _leak(a: Number, slope: float) -> Number:
+    return n.add(n.multiply(n.negative(n.neg(a)), number(1 - slope, a)), number(slope, a))
+
+
+@rule(aten.hardtanh_backward)
+def _hardtanh_backward(g: Any, a: Number, low: float, high: float) -> Number:
+    a = settled(a)
+    inside = n.sub(n.less(number(low, a), a), n.complement(n.less(a, number(high, a))))
+    return n.multiply(settled(number(g, a)), inside)

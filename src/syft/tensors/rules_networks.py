@@ -9,7 +9,7 @@ import torch
 from syft.exceptions import UnsupportedOp
 from syft.tensors import number as n
 from syft.tensors.encoded import number, rule
-from syft.tensors.number import Number, settled
+from syft.tensors.number import Number, guarded, settled
 from syft.tensors.rules_structure import total
 
 aten = torch.ops.aten
@@ -20,8 +20,9 @@ def rectified(a: Number) -> tuple[Number, Number]:
 
     What is to be divided is compared before that: one opening serves both.
     """
+    a = n.compared(a)
     passes = n.complement(n.negative(a))
-    return n.multiply(settled(a), passes), passes
+    return n.multiply(guarded(a), passes), passes
 
 
 @rule(aten.relu)
@@ -38,7 +39,7 @@ def _threshold_backward(g: Any, result: Number, threshold: Any) -> Number:
     # A shared result remembers where the rectifier let values pass.
     passes = getattr(result.raw, "passes", None)
     bits = n.less(number(threshold, result), result) if passes is None else result.with_raw(passes, 1)
-    return n.multiply(settled(g), bits)
+    return n.multiply(guarded(g), bits)
 
 
 @rule(aten.clamp)
@@ -49,6 +50,11 @@ def _clamp(a: Number, low: Any = None, high: Any = None) -> Number:
     if high is not None:
         out = n.sub(number(high, a), rectified(n.sub(number(high, a), out))[0])
     return out
+
+
+@rule(aten.hardtanh)
+def _hardtanh(a: Number, low: Any = -1, high: Any = 1) -> Number:
+    return _clamp(a, low, high)
 
 
 @rule(aten.clamp_min)
@@ -105,7 +111,7 @@ def _convolution_backward(
     out_padding: Any, groups: int, wanted: Any,
 ) -> Any:  # fmt: skip
     like = next(v for v in (g, x, w) if isinstance(v, Number))
-    g, x, w = settled(number(g, like)), number(x, like), number(w, like)
+    g, x, w = guarded(number(g, like)), number(x, like), number(w, like)
     flat = len(w.shape) == 3
     if flat:
         g, x, w = (v.moved("unsqueeze", 2) for v in (g, x, w))
@@ -125,7 +131,7 @@ def _avg_pool2d(
     a: Number, size: Any, stride: Any = (), padding: Any = 0, ceil_mode: bool = False, count_padding: bool = True,
     divisor: Any = None,
 ) -> Number:  # fmt: skip
-    windows = pooled_windows(a, size, stride or size, padding, ceil_mode, 0)
+    windows = pooled_windows(a, size, stride or size, padding, ceil_mode)
     if not count_padding and any(_pair(padding)):
         raise UnsupportedOp("avg_pool2d with padding has no rule for count_include_pad=False; leave it at True")
     summed = total(windows, [-1])
@@ -141,14 +147,12 @@ def _avg_pool2d_backward(
     return spread.with_raw(spread.raw, spread.scale * (divisor or kernel[0] * kernel[1]))
 
 
-def pooled_windows(a: Number, size: Any, stride: Any, padding: Any, ceil_mode: bool, fill: int) -> Number:
+def pooled_windows(a: Number, size: Any, stride: Any, padding: Any, ceil_mode: bool) -> Number:
     """The windows of a pooling: (batch, channels, out height, out width, elements)."""
     if ceil_mode:
-        raise UnsupportedOp("pooling with ceil_mode=True has no rule for fixed-precision and shared tensors")
+        raise UnsupportedOp("mean pooling with ceil_mode=True has no rule for fixed-precision and shared tensors")
     (kh, kw), (sh, sw), (ph, pw) = _pair(size), _pair(stride), _pair(padding)
     if ph or pw:
-        if fill:
-            raise UnsupportedOp("max pooling with padding has no rule for fixed-precision and shared tensors")
         a = a.moved("constant_pad_nd", [pw, pw, ph, ph], 0)
     lead = len(a.shape) - 2
     a = a.moved("unfold", lead, kh, sh).moved("unfold", lead + 1, kw, sw)
@@ -194,7 +198,7 @@ def _pair(value: Any) -> tuple[int, int]:
 @rule(aten.mse_loss)
 def _mse_loss(a: Any, b: Any, reduction: int = 1) -> Number:
     like = a if isinstance(a, Number) else b
-    squares = n.square(settled(n.sub(number(a, like), number(b, like))))
+    squares = n.square(n.sub(number(a, like), number(b, like)))
     if reduction == 0:
         return squares
     summed = total(squares)

@@ -11,12 +11,13 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from syft.exceptions import UnsupportedOp, UsageError
 from syft.tensors import number as n
 from syft.tensors.costs import ACTIVE
-from syft.tensors.encoded import EncodedTensor, composed, encoded, number_of, rule
+from syft.tensors.encoded import EncodedTensor, composed, encoded, number, number_of, rule
 from syft.tensors.number import Number
 from syft.tensors.selection import LONGEST_RANKED, First, Selection, check_length, largest, ranked
 from syft.tensors.windows import Lines, MaxPool, Window
@@ -33,7 +34,7 @@ class _Selected(torch.autograd.Function):
         profile = ACTIVE.get()
         with nullcontext() if profile is None else profile.operation(name):
             values, places, spread = pick(number_of(x))
-        ctx.name, ctx.spread = name, spread
+        ctx.name, ctx.spread, ctx.values = name, spread, values
         out = encoded(values)
         if places is None:
             return out
@@ -42,10 +43,15 @@ class _Selected(torch.autograd.Function):
         return out, where
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, g: Any, *_: Any) -> Any:
         profile = ACTIVE.get()
         with nullcontext() if profile is None else profile.operation(f"{ctx.name}_backward"):
-            return encoded(ctx.spread(number_of(g))), None, None
+            return (
+                encoded(ctx.spread(number_of(g) if isinstance(g, EncodedTensor) else number(g, ctx.values))),
+                None,
+                None,
+            )
 
 
 # --- maxima and minima ----------------------------------------------------------------------------

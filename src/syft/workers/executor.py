@@ -12,7 +12,7 @@ from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
 from syft.core.ops import KERNEL, Op, Returns, Step, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
-from syft.tensors.base import is_wrapper, link_of, unwrap
+from syft.tensors.base import Wrapper, is_wrapper, link_of, unwrap
 from syft.tensors.outputs import Outputs, names_of_results
 from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
@@ -276,7 +276,7 @@ class Executor:
         obj = self._value(message.ref)
         if obj is None:
             return None
-        if is_wrapper(obj):
+        if isinstance(obj, Wrapper):
             link = link_of(obj)
             if isinstance(link, PointerTensor):
                 return link.info

@@ -11,7 +11,7 @@ from syft.workers.session import Session
 
 # What moving objects needs, questions about a training that is under way, and computing on shares.
 OFFERED = {
-    "session": frozenset({"invite", "meet", "objects_count", "sync"}),
+    "session": frozenset({"invite", "meet", "give", "objects_count", "sync"}),
     "training": frozenset({"report", "stop"}),
     "mpc": frozenset({"lead", "join", "meet", "leave"}),  # all that this service offers
 }
@@ -62,7 +62,7 @@ class _SessionView:
     remote_methods: ClassVar[frozenset[str]] = OFFERED["session"]
 
     def __init__(self, service: Any) -> None:
-        self.invite, self.meet = service.invite, service.meet
+        self.invite, self.meet, self.give = service.invite, service.meet, service.give
         self.objects_count, self.sync = service.objects_count, service.sync
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from syft.serde.zstd import zstandard
 from syft.tensors.base import is_wrapper
 from syft.workers.services import SERVICES
 from syft.workers.session import Session
+from syft.workers.tensor_sizes import PLAIN
 
 
 class SessionService:
@@ -23,7 +25,7 @@ class SessionService:
 
     remote_methods = frozenset(
         "list_objects objects_count clear_objects log_msgs get_msg "
-        "invite meet traffic requests decide sync compress".split()
+        "invite meet give traffic requests decide sync compress".split()
     )
 
     def __init__(self, worker: Any) -> None:
@@ -86,6 +88,33 @@ class SessionService:
     def meet(self, id: Any, url: str, invitation: bytes) -> None:
         """Connect to another worker, into the client's session there."""
         self.session.meet(id, url, invitation)
+
+    def give(self, ids: Sequence[Any], invitation: bytes) -> None:
+        """Hand tensors of this session over to another session on this worker. They do not leave it.
+
+        Args:
+            ids: of plain tensors that the client has there; they keep these.
+            invitation: leads into the other session.
+
+        Raises:
+            AuthenticationError: the invitation is good for nothing.
+            ObjectNotFoundError: the client has no such tensor.
+            CommandNotPermittedError: an object is no plain tensor, or the other session has one of that id.
+            LimitExceededError: the other session may have no more.
+        """
+        target = self.session.home.sessions.invited_to(invitation)
+        own, other = self.session._session_store, target._session_store
+        for id in ids:
+            obj = own.objects.get(id)
+            if obj is None:
+                raise ObjectNotFoundError(id, self.session)
+            if type(obj) not in PLAIN or id in other.objects:
+                raise CommandNotPermittedError(
+                    f"object {id} cannot be handed over to another session: only plain tensors can, and only under an "
+                    "id that is free there"
+                )
+            other.put(id, obj)
+            own.discard((id,))
 
     def traffic(self) -> dict[str, list[int]]:
         """Messages and bytes in and out, by kind, of the whole worker, for the owner."""

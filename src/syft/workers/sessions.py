@@ -187,6 +187,21 @@ class Sessions:
             self._invitations[id] = secret, session, now + _INVITATION_SECONDS
         return id + secret
 
+    def invited_to(self, invitation: bytes) -> Session:
+        """The session that an invitation leads into. It is used up.
+
+        Raises:
+            AuthenticationError: it is none, or not any more.
+        """
+        with self._lock:
+            held = self._invitations.get(invitation[:16])
+            if held is not None:
+                secret, session, until = held
+                if time.monotonic() < until and hmac.compare_digest(secret, invitation[16:]):
+                    del self._invitations[invitation[:16]]
+                    return session
+        raise AuthenticationError(f"this invitation to worker {self.name!r} is unknown, was used, or has expired")
+
     # --- leaving ------------------------------------------------------------------------------------
 
     def left(self, channel: Channel, for_good: bool) -> None:
