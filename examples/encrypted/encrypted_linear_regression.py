@@ -1,8 +1,10 @@
-"""Fit house prices on the data of six owners, none of whom shows a row to anybody.
+"""PySyft's advanced tutorial: house prices fitted on the data of six owners, none of whom shows a row to anybody.
+
+    python examples/encrypted/encrypted_linear_regression.py
 
 Each owner computes sums of products of its own columns and shares them between an owner, drawn at random, and a worker
 that is honest but curious. These two solve the normal equations on shares. Only the coefficients, their standard errors
-and the variance of the residuals are opened. Run it with ``python -m examples.encrypted.encrypted_linear_regression``.
+and the variance of the residuals are opened.
 """
 
 from __future__ import annotations

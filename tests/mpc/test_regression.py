@@ -242,6 +242,12 @@ def test_holders_are_an_owner_and_the_curious_worker(lab: Lab, monkeypatch: pyte
     assert holders == {("alice", "hbc"), ("bob", "hbc")}, "one owner is drawn at random"
 
 
+def test_workers_may_be_given_by_their_ids(lab: Lab) -> None:
+    X, y = noisy(30)
+    model = EncryptedLinearRegression("provider", "hbc").fit(lab.split(X), lab.split(y))
+    assert (model.coef - TRUE).abs().max() < 0.2
+
+
 def test_the_provider_gets_no_shares_and_keeps_nothing(lab: Lab) -> None:
     X, y = noisy(30)
     before = [set(w._objects) for w in (*lab.owners, lab.hbc, lab.provider)]

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_example_runs() -> None:
-    program = [sys.executable, "-m", "examples.encrypted.encrypted_linear_regression"]
+    program = [sys.executable, "examples/encrypted/encrypted_linear_regression.py"]
     done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "SMPC Linear Regression Results" in done.stdout and "506 rows" in done.stdout

@@ -13,6 +13,7 @@ from syft.mpc.shared import AdditiveSharingTensor
 from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
 from syft.tensors.bilinear import Spec
+from syft.tensors.shapes import broadcast
 
 Shared = AdditiveSharingTensor
 
@@ -89,13 +90,13 @@ class SharedRing:
 
 
 def _each(a: Shared, op: str, b: Shared) -> Shared:
-    shape = torch.broadcast_shapes(a.shape, b.shape)
+    shape = broadcast(a.shape, b.shape)
     return a.each(op, b, shape=shape)
 
 
 def _first(a: Shared, op: str, b: Any) -> Shared:
     if isinstance(b, torch.Tensor):
-        shape = torch.broadcast_shapes(a.shape, b.shape)
+        shape = broadcast(a.shape, b.shape)
         if shape != a.shape:
             a = a.moved("expand", shape)
     out = a.first(op, b)

@@ -211,6 +211,15 @@ class AdditiveSharingTensor(SyftTensor):
             pointers.append(PointerTensor(holder, id, shape=total.shape))
         return MultiPointerTensor(children=pointers)
 
+    def zero(self, shape: Any = None) -> Self:
+        """Fresh shares of zeros at the same holders.
+
+        Args:
+            shape: of the zeros; that of this tensor when None.
+        """
+        size = self.shape if shape is None else torch.Size(shape)
+        return self.like(split(torch.zeros(size, dtype=torch.int64), self.holders), size)
+
     # --- what is done at the holders ----------------------------------------------------------------
 
     def each(self, op: str, *args: Any, shape: Any = None) -> Self:

@@ -83,9 +83,10 @@ def swapped(tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         UsageError: a parameter would become a large-precision tensor.
     """
     if isinstance(tensor, torch.nn.Parameter) and isinstance(value.__dict__.get("child"), LargePrecisionTensor):
+        largest = tensor.detach().abs().max().item()
         raise UsageError(
-            "a parameter cannot have large precision, as gradients are of 64 bits: use base=2, precision_fractional=16, "
-            f"and values below 2^30; the largest of this one is {tensor.detach().abs().max().item():.4g}"
+            "a parameter cannot have large precision, as gradients are of 64 bits: use base=2 and "
+            f"precision_fractional=16, and values below 2^30; the largest of this one is {largest:.4g}"
         )
     if isinstance(value, Wrapper):
         return become_wrapper(tensor, value.child)

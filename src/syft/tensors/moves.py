@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from syft.exceptions import ProtocolStepError, UsageError
+from syft.tensors.shapes import broadcast
 
 aten = torch.ops.aten
 
@@ -146,7 +147,7 @@ def _indexed_shape(shape: torch.Size, indices: Any) -> torch.Size:
     at = [i for i, part in enumerate(parts) if part is not None]
     if not at:
         return shape
-    common = torch.broadcast_shapes(*[parts[i].shape for i in at])
+    common = broadcast(*[parts[i].shape for i in at])
     if at[-1] - at[0] == len(at) - 1:
         return torch.Size((*shape[: at[0]], *common, *shape[at[-1] + 1 :]))
     return torch.Size((*common, *[size for i, size in enumerate(shape) if i not in at]))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from syft.core.metadata import existing_metadata
 from syft.exceptions import NotSupportedError, UsageError
 from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor
@@ -31,7 +32,11 @@ def fix_precision(
     no_wrap: bool = False,
     storage: str = "auto",
     internal_type: torch.dtype | None = None,
-    **names: Any,
+    *,
+    owner: Any = None,
+    id: Any = None,
+    tags: Any = None,
+    description: str | None = None,
 ) -> Any:
     """Write numbers as integers with a fixed number of fractional digits.
 
@@ -45,7 +50,10 @@ def fix_precision(
         storage: ``"large"`` for integers of any size, which are slow and cannot be multiplied when they are shared;
             ``"auto"`` takes it for numbers and precisions that 64 bits have no room for.
         internal_type: of the digits of large storage, ``torch.int32`` when None.
-        **names: ``owner``, ``id``, ``tags``, ``description``.
+        owner: the worker that the link belongs to.
+        id: the link's own.
+        tags: words to find it by.
+        description: a text about it.
 
     Returns:
         ``(Wrapper)>FixedPrecisionTensor>tensor(…)``, or ``(Wrapper)>LargePrecisionTensor>tensor(…)``.
@@ -79,8 +87,7 @@ def fix_precision(
             )
         encoding = Encoding(**given, kappa=kappa, dtype=dtype)
         encoded = FixedPrecisionTensor.of(Number(encoding.encode(self), encoding.scale, encoding))
-    encoded.owner, encoded._id = names.get("owner"), names.get("id")
-    encoded.tags, encoded.description = names.get("tags"), names.get("description")
+    encoded.owner, encoded._id, encoded.tags, encoded.description = owner, id, tags, description
     if no_wrap:
         return encoded
     if isinstance(encoded, LargePrecisionTensor):
@@ -143,6 +150,9 @@ def float_precision(self: torch.Tensor) -> Any:
 
 def fix_precision_(self: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
     """`fix_precision` that changes this very tensor and returns it."""
+    known = existing_metadata(self)
+    if known is not None:
+        kwargs.setdefault("id", known.id)
     return swapped(self, fix_precision(self, *args, **kwargs))
 
 

@@ -44,9 +44,8 @@ class DASH:
     curious worker get shares of them, and compute on shares. What is opened are the coefficients, their standard
     errors and the variances of the residuals, and nothing else. There is no intercept: C may have a column of ones.
 
-    Source: Berger and Cho, "Emerging technologies towards enhancing privacy in genomic data sharing" (Genome Biology
-    2019) and Bloom, "Secure multi-party linear regression at plaintext speed" (2019), section 2, whose QR compression
-    is left out: moments in 28 binary digits are enough where columns are scaled first.
+    Source: Bloom, "Secure multi-party linear regression at plaintext speed" (arXiv:1901.09531), whose QR compression is
+    left out: moments with 28 binary digits are enough where columns are scaled first.
 
     Ranges are those of `EncryptedLinearRegression`.
 

@@ -127,7 +127,7 @@ def inverse(matrix: Number) -> Number:
     Newton's iteration ``X <- 2 X - X A X`` (Schulz, 1933), which corrects its own rounding errors, sped up by public
     factors: with all eigenvalues known to lie between l and 1, ``2 / (1 + l)`` times X grows the small ones nearly
     fourfold a step (Pan and Schreiber, "An improved Newton iteration for the generalized inverse of a matrix, with
-    applications", SIAM J. Sci. Stat. Comput. 1991, section 3).
+    applications", SIAM J. Sci. Stat. Comput. 1991).
 
     Args:
         matrix: of shape (k, k), elements at most 1.
@@ -212,8 +212,8 @@ def unexplained(squares: Number, right: Number, solved: Number) -> Number:
 def roots(x: Number) -> tuple[Number, Number]:
     """Square roots and their reciprocals, of numbers between 2^-26 and 1.
 
-    Goldschmidt's iteration (Markstein, "Software division and square root using Goldschmidt's algorithms", RNC 2004,
-    section 3), after the numbers were brought between 1/4 and 1. Numbers from 0 to 2^-26 have roots below 2^-12; the
+    Goldschmidt's iteration (Markstein, "Software division and square root using Goldschmidt's algorithms", RNC 2004),
+    after the numbers were brought between 1/4 and 1. Numbers from 0 to 2^-26 have roots below 2^-12; the
     reciprocals of these mean nothing.
 
     Args:

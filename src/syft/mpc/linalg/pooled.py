@@ -72,7 +72,8 @@ def pooled(owners: Sequence[tuple[Pointer, Pointer]], total: int, hbc_worker: An
         EncodingError: the numbers of an owner are NaN or too large.
         UsageError: no owner can be a holder.
     """
-    holders = (_drawn([left.location for left, _ in owners], hbc_worker, crypto_provider), hbc_worker)
+    hbc_worker, crypto_provider = SESSION.worker(hbc_worker), SESSION.worker(crypto_provider)
+    holders = (_drawn([left.location for left, _ in owners], (hbc_worker, crypto_provider)), hbc_worker)
     limit = LARGEST_SQUARE / len(owners)
     # All owners begin before the first one is waited for.
     shared = [_moments(left, right, total, limit) for left, right in owners]
@@ -105,8 +106,7 @@ def _shared(moments: Pointer, owner: Any, holders: Sequence[Any], crypto_provide
         ) from error
 
 
-def _drawn(owners: Sequence[Any], hbc_worker: Any, crypto_provider: Any) -> Any:
-    others = (SESSION.worker(hbc_worker), SESSION.worker(crypto_provider))
+def _drawn(owners: Sequence[Any], others: Sequence[Any]) -> Any:
     possible = [owner for owner in owners if owner not in others]
     if not possible:
         raise UsageError(
