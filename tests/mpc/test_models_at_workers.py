@@ -36,6 +36,16 @@ def test_what_is_trained_stays_trained_on_the_way(trained: bool, alice: Any, bob
     assert weight.requires_grad is trained and type(weight) is nn.Parameter
 
 
+def test_a_model_that_was_trained_there_is_shared_there(alice: Any, bob: Any, james: Any) -> None:
+    net = nn.Linear(2, 1)
+    x: Any = torch.randn(3, 2)
+    net(x).sum().backward()
+    wanted = net(x).detach()
+    net.send(alice).fix_precision(**ENCODING).share(alice, bob, crypto_provider=james).get()
+    out = net(x.fix_precision(**ENCODING).share(alice, bob, crypto_provider=james))
+    assert (out.get().float_precision() - wanted).abs().max() < 1e-3
+
+
 def test_encoding_a_model_leaves_nothing_else_at_its_worker(alice: Any) -> None:
     net = nn.Linear(2, 1).send(alice).fix_precision()
     assert len(alice._objects) == 2

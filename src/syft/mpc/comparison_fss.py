@@ -26,12 +26,13 @@ import torch
 from syft.core.messages import Shown
 from syft.core.ops import Step, kernel
 from syft.core.random import SYSTEM_RANDOM
+from syft.exceptions import ProtocolStepError
 from syft.mpc import fss
 from syft.mpc.comparison import EQUAL, ORDER, Blinding, shared_bits
 from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Layout, Segment, Words
 from syft.mpc.service import MpcService
-from syft.mpc.shared import AdditiveSharingTensor
+from syft.mpc.shared import WIDTHS, AdditiveSharingTensor
 
 U8, U64 = np.uint8, np.uint64
 
@@ -161,6 +162,8 @@ def _top(words: Words, width: int) -> Words:
 
 
 def _bits(width: int, kind: str) -> int:
+    if width not in WIDTHS:
+        raise ProtocolStepError(f"comparisons look at {' or '.join(map(str, WIDTHS))} bits, not at {width!r}")
     return width if kind == EQUAL else width - 1
 
 

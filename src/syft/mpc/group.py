@@ -14,15 +14,14 @@ from typing import Any
 import torch
 
 from syft.core.ids import new_id
-from syft.core.messages import Command, Shown
+from syft.core.messages import Shown
 from syft.core.random import SYSTEM_RANDOM
 from syft.exceptions import EmptyCryptoPrimitiveStoreError
 from syft.mpc.prepared import Dealt, Prepared
+from syft.mpc.steps import run_at, step
 from syft.tensors.costs import ACTIVE
 from syft.tensors.object_pointer import ObjectPointer
-from syft.tensors.pointer import PointerTensor, pointer_to
-
-_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
+from syft.tensors.pointer import PointerTensor
 
 PROTOCOLS = "mpc"
 STORE = "_crypto_store"
@@ -66,12 +65,7 @@ class Group:
         Returns:
             Pointers to the results, by holder.
         """
-        out = {}
-        for holder, args in zip(self.holders, operands, strict=True):
-            result = new_id()
-            holder.post(Command(op, args, None, result, _grad()))
-            out[holder.id] = pointer_to(holder, result, holder.client)
-        return out
+        return {holder.id: run_at(holder, op, args) for holder, args in zip(self.holders, operands, strict=True)}
 
     def ask(self, op: str, operands: Sequence[tuple[Any, ...]]) -> list[Answer]:
         """Run a kernel at each holder that shows something.
@@ -101,10 +95,7 @@ class Group:
         return self._ask(op, operands, ids), kept
 
     def _ask(self, op: str, operands: Sequence[tuple[Any, ...]], ids: Sequence[Any]) -> list[Answer]:
-        return [
-            holder.begin(Command(op, args, None, id, _grad()))
-            for holder, args, id in zip(self.holders, operands, ids, strict=True)
-        ]
+        return [holder.begin(step(op, args, id)) for holder, args, id in zip(self.holders, operands, ids, strict=True)]
 
     def for_last(self, correction: torch.Tensor) -> list[torch.Tensor | None]:
         """The operand of each holder that is a correction for the last one."""
@@ -153,7 +144,7 @@ class Group:
         number = None if op in _WITHOUT_STRIP else self.number()
         strip = () if number is None else (number,)
         operands = [a.ref if isinstance(a, ObjectPointer) else a for a in args]
-        command = Command(op, (self.name, *strip, *operands), None, result, _grad())
+        command = step(op, (self.name, *strip, *operands), result)
         profile = ACTIVE.get()
         if profile is None:
             answer = self.provider.begin(command)

@@ -20,7 +20,8 @@ from syft.mpc.comparisons import comparison_named
 from syft.mpc.dealing import TOP, divided
 from syft.mpc.group import Group, shown_by
 from syft.mpc.public import Public
-from syft.mpc.shared import AdditiveSharingTensor, kernel_at, open_all
+from syft.mpc.shared import AdditiveSharingTensor, open_all
+from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
 from syft.tensors.bilinear import Spec, product_shape
 from syft.tensors.pointer import PointerTensor
@@ -72,7 +73,7 @@ def linear(kind: str, spec: Spec, x: Any, y: Any) -> AdditiveSharingTensor:
     for place, pointer in shared.shares.items():
         at = public.at(pointer.location)
         operands = (kind, spec, pointer.ref, at) if shared is x else (kind, spec, at, pointer.ref)
-        out[place] = kernel_at(pointer, "mpc.linear", operands)
+        out[place] = run_at(pointer.location, "mpc.linear", operands)
     return shared.like(out, shape)
 
 

@@ -7,16 +7,13 @@ from typing import Any
 
 import torch
 
-from syft.core.ids import new_id
-from syft.core.messages import Command
 from syft.mpc import protocols
 from syft.mpc.public import Public
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor
+from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
 from syft.tensors.bilinear import Spec
-from syft.tensors.pointer import pointer_to
-
-_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
+from syft.tensors.shapes import broadcast
 
 Shared = AdditiveSharingTensor
 
@@ -93,9 +90,7 @@ class SharedRing:
                 part.share_at(place, model, "cat") if isinstance(part, Shared) else part * (index == 0)
                 for part in parts
             ]
-            result = new_id()
-            pointer.location.post(Command("torch.cat", (pieces, dim), None, result, _grad()))
-            shares[place] = pointer_to(pointer.location, result, pointer.owner)
+            shares[place] = run_at(pointer.location, "torch.cat", (pieces, dim))
         dim %= len(model.shape)
         shape = list(model.shape)
         shape[dim] = sum(part.shape[dim] for part in parts)
@@ -103,13 +98,13 @@ class SharedRing:
 
 
 def _each(a: Shared, op: str, b: Shared) -> Shared:
-    shape = torch.broadcast_shapes(a.shape, b.shape)
+    shape = broadcast(a.shape, b.shape)
     return a.each(op, b, shape=shape)
 
 
 def _first(a: Shared, op: str, b: Any) -> Shared:
     if isinstance(b, torch.Tensor):
-        shape = torch.broadcast_shapes(a.shape, b.shape)
+        shape = broadcast(a.shape, b.shape)
         if shape != a.shape:
             a = a.moved("expand", shape)
     out = a.first(op, b)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import torch
 
 from syft.core.ids import new_id
-from syft.core.messages import Command, Put, Take
+from syft.core.messages import Put, Take
 from syft.core.ops import Op
 from syft.core.random import SYSTEM_RANDOM
 from syft.core.session import SESSION
@@ -24,13 +24,12 @@ from syft.exceptions import (
 from syft.mpc.field import RING
 from syft.mpc.group import Group, group_of
 from syft.mpc.public import Public
+from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
 from syft.tensors.base import SyftTensor, unwrap
 from syft.tensors.moves import MOVES, moved_shape
 from syft.tensors.multi_pointer import MultiPointerTensor
 from syft.tensors.pointer import PointerTensor, pointer_to
-
-_grad = torch.is_grad_enabled  # to switch it off costs more than integers, which have none, gain
 
 WIDTHS = (32, 64)
 
@@ -212,6 +211,15 @@ class AdditiveSharingTensor(SyftTensor):
             pointers.append(PointerTensor(holder, id, shape=total.shape))
         return MultiPointerTensor(children=pointers)
 
+    def zero(self, shape: Any = None) -> Self:
+        """Fresh shares of zeros at the same holders.
+
+        Args:
+            shape: of the zeros; that of this tensor when None.
+        """
+        size = self.shape if shape is None else torch.Size(shape)
+        return self.like(split(torch.zeros(size, dtype=torch.int64), self.holders), size)
+
     # --- what is done at the holders ----------------------------------------------------------------
 
     def each(self, op: str, *args: Any, shape: Any = None) -> Self:
@@ -271,7 +279,9 @@ class AdditiveSharingTensor(SyftTensor):
             name: of `syft.tensors.moves`.
             *args: its plain operands.
         """
-        shares = {place: kernel_at(p, "mpc.move", (name, p._ref or p.ref, args)) for place, p in self.shares.items()}
+        shares = {
+            place: run_at(p.location, "mpc.move", (name, p._ref or p.ref, args)) for place, p in self.shares.items()
+        }
         out = self.like(shares, moved_shape(name, self.shape, args))
         if name in MOVES and (out.shape.numel() == self.shape.numel() or self.wire is not None):
             out._origin = (self, name, args)
@@ -337,25 +347,7 @@ class AdditiveSharingTensor(SyftTensor):
 
 
 def _run(pointer: PointerTensor, op: str, args: tuple[Any, ...]) -> PointerTensor:
-    location, result = pointer.location, new_id()
-    location.post(Command(op, (pointer._ref or pointer.ref, *args), None, result, _grad()))
-    return pointer_to(location, result, pointer.owner)
-
-
-def kernel_at(pointer: PointerTensor, op: str, operands: tuple[Any, ...]) -> PointerTensor:
-    """Run a kernel where a pointer points to.
-
-    Args:
-        pointer: a share.
-        op: the kernel's name.
-        operands: its operands.
-
-    Returns:
-        A pointer to the result.
-    """
-    result = new_id()
-    pointer.location.post(Command(op, operands, None, result, _grad()))
-    return pointer_to(pointer.location, result, pointer.owner)
+    return run_at(pointer.location, op, (pointer._ref or pointer.ref, *args))
 
 
 def open_all(tensors: Iterable[AdditiveSharingTensor], group: Group) -> list[Wire]:

@@ -16,6 +16,7 @@ from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.encoded import EncodedTensor, become, link_under, number_of, tensor_of
 from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.in_place import swapped
+from syft.tensors.large import LargePrecisionTensor
 from syft.tensors.number import Number, settled
 from syft.tensors.pointer import PointerTensor
 from syft.tensors.precision import fix_precision
@@ -46,7 +47,8 @@ def share(
         dtype: accepted for 0.2 code; the ring is that of int64.
 
     Returns:
-        ``(Wrapper)>[FixedPrecisionTensor>][AdditiveSharingTensor]…``
+        ``(Wrapper)>[FixedPrecisionTensor>][AdditiveSharingTensor]…``. Large-precision tensors are shared in place, with
+        all the digits that their field has, and returned.
 
     Raises:
         UsageError: fewer than two holders, one of them twice, floating-point numbers, an unknown protocol, or one for
@@ -60,18 +62,23 @@ def share(
     if is_wrapper(self) and isinstance(pointer := link_of(self), PointerTensor):
         settings = {"crypto_provider": provider, "protocol": protocol, "width": width, "requires_grad": requires_grad}
         return pointer.run("mpc.share", tuple(holders), settings).wrap()
-    number = _integers_of(self)
+    large = link_of(self) if is_wrapper(self) and isinstance(link_of(self), LargePrecisionTensor) else None
+    number = _integers_of(self) if large is None else Number(_digits_of(large), 1, None)
     raw = number.raw.contiguous()
     shared = AdditiveSharingTensor(
         split(raw, holders), crypto_provider=provider, protocol=comparison.name, width=width, shape=raw.shape
     )
+    if large is not None:
+        large.child = shared  # in place, as in 0.2.4
+        return large if no_wrap else self
     link: Any = shared if number.encoding is None else FixedPrecisionTensor.of(number.with_raw(shared))
     return link if no_wrap else EncodedTensor(link, requires_grad or self.requires_grad)
 
 
 def share_(self: torch.Tensor, *owners: Any, **kwargs: Any) -> torch.Tensor:
     """`share` that changes this very tensor and returns it."""
-    return swapped(self, share(self, *owners, **kwargs))
+    out = share(self, *owners, **kwargs)
+    return self if out is self else swapped(self, out)
 
 
 def parties(owners: Sequence[Any], crypto_provider: Any) -> tuple[list[Any], Any]:
@@ -92,6 +99,17 @@ def parties(owners: Sequence[Any], crypto_provider: Any) -> tuple[list[Any], Any
             "values. Pass a worker that holds no share as crypto_provider"
         )
     return holders, provider
+
+
+def _digits_of(link: LargePrecisionTensor) -> torch.Tensor:
+    if link.shares is not None:
+        raise UsageError("these values are shared already; fetch them with .get() first")
+    if link.internal_type is torch.int64:
+        raise UsageError(
+            "digits of 63 bits leave no room for the carries of sums of shares; use internal_type=torch.int32 for "
+            "numbers that will be shared"
+        )
+    return link.all_digits()
 
 
 def _integers_of(tensor: torch.Tensor) -> Number:

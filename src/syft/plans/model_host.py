@@ -165,8 +165,8 @@ class ModelHost:
             return hosted.model
         if not is_at_home(hosted.model, self.worker):
             raise ModelPermissionError(
-                f"model {model_id!r} is shared, and its shares are in the sessions of the client that hosted it; run it "
-                f"on worker {self.worker.id!r} with run_remote_inference()."
+                f"model {model_id!r} is shared, and its shares are in the sessions of the client that hosted it; run "
+                f"it on worker {self.worker.id!r} with run_remote_inference()."
             )
         return hosted.model.leaving()
 

@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from syft.exceptions import ProtocolStepError
+from syft.tensors.shapes import broadcast, matrix_product
 
 Spec = tuple[Any, ...]
 
@@ -132,7 +133,9 @@ def product(kind: str, spec: Spec, x: torch.Tensor, y: torch.Tensor) -> torch.Te
 def product_shape(kind: str, spec: Spec, x: torch.Size, y: torch.Size) -> torch.Size:
     """The shape of a product of operands of these shapes."""
     if kind == "mul":
-        return torch.broadcast_shapes(x, y)
+        return broadcast(x, y)
+    if kind == "matmul":
+        return matrix_product(x, y)
     # On tensors without memory: a peer may ask for a shape that does not fit.
     nothing = torch.empty((), dtype=torch.int64, device="meta")
     return product(kind, spec, nothing.expand(x), nothing.expand(y)).shape

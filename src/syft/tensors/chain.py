@@ -84,6 +84,11 @@ class ChainTensor(SyftTensor):
         return apply(op_named(name), tuple(args), dict(kwargs or {}))
 
     @property
+    def measured(self) -> Any:
+        """What stands for this link where the sizes of results are worked out: what is under it."""
+        return self.child
+
+    @property
     def location(self) -> Any:
         """Where the data under this link is, or None if it is here."""
         return getattr(self.child, "location", None)

@@ -9,6 +9,8 @@ import torch
 from syft.exceptions import EncodingError, UsageError
 
 FIELD = 2**62
+SCALE_BITS = 31
+"""The scale has no more, which leaves room for products."""
 _DTYPES = {"long": 64, "int64": 64, "int": 32, "int32": 32}
 
 
@@ -47,7 +49,9 @@ class Encoding:
             )
         if self.dtype not in _DTYPES:
             raise UsageError(f"Unsupported arg value for dtype. Use dtype='long' or dtype='int', not {self.dtype!r}.")
-        if self.precision_fractional > 31 or self.scale >= 2**31:  # in this order: powers of a peer's may be enormous
+        if (
+            self.precision_fractional > SCALE_BITS or self.scale >= 1 << SCALE_BITS
+        ):  # in this order: powers of a peer's may be enormous
             raise UsageError(
                 f"{self.base} ** {self.precision_fractional} is 2^31 or more, which leaves no room for products; use "
                 "fewer fractional digits"

@@ -66,6 +66,8 @@ def quotient(a: Number, b: Number, *, positive: bool = False, smallest: int = 1)
         positive: whether b is known not to be negative, which saves two rounds.
         smallest: as integers, smaller values of b count as zero.
     """
+    if isinstance(b.raw, torch.Tensor) and smallest == 1:
+        _refuse_zeros(settled(b).raw)
     inverse, factor = _inverse_of(b, positive, smallest)
     # The part between 1 and 8 comes first: what is divided away after it is small beside the result.
     scaled = rescaled(times(inverse, _small(a)), b.unit << _EXTRA)
@@ -87,11 +89,7 @@ def quotient_by_public(a: Number, divisor: Any) -> Number:
         DivisionByZeroError: it is zero, or has a zero.
     """
     tensor = torch.as_tensor(divisor)
-    if bool((tensor == 0).any()):
-        raise DivisionByZeroError(
-            "a number in fixed precision cannot be divided by zero: there is no infinity to return. Replace the zeros "
-            "of the divisor first, for example with torch.where"
-        )
+    _refuse_zeros(tensor)
     a = settled(a)
     if tensor.dim() == 0:
         up, down = _as_fraction(float(tensor))
@@ -99,6 +97,14 @@ def quotient_by_public(a: Number, divisor: Any) -> Number:
         return a.with_raw(a.raw if up == 1 else ring.scale(a.raw, up), a.scale * down)
     inverse = (tensor.to(torch.float64).reciprocal() * _FINE).round().to(torch.int64)
     return times(a, a.with_raw(inverse, _FINE))
+
+
+def _refuse_zeros(divisor: torch.Tensor) -> None:
+    if bool((divisor == 0).any()):
+        raise DivisionByZeroError(
+            "a number in fixed precision cannot be divided by zero: there is no infinity to return. Replace the zeros "
+            "of the divisor first, for example with torch.where"
+        )
 
 
 def _as_fraction(divisor: float) -> tuple[int, int]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
+from syft.exceptions import UsageError
 from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, is_wrapper
+from syft.tensors.large import LargePrecisionTensor
 
 _NoTorchFunction = torch._C.DisableTorchFunctionSubclass
 _EMPTY = torch.empty(0)
@@ -76,7 +78,16 @@ def swapped(tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     Args:
         tensor: a tensor or a parameter, which stays a parameter.
         value: used up.
+
+    Raises:
+        UsageError: a parameter would become a large-precision tensor.
     """
+    if isinstance(tensor, torch.nn.Parameter) and isinstance(value.__dict__.get("child"), LargePrecisionTensor):
+        largest = tensor.detach().abs().max().item()
+        raise UsageError(
+            "a parameter cannot have large precision, as gradients are of 64 bits: use base=2 and "
+            f"precision_fractional=16, and values below 2^30; the largest of this one is {largest:.4g}"
+        )
     if isinstance(value, Wrapper):
         return become_wrapper(tensor, value.child)
     if isinstance(tensor, torch.nn.Parameter) and not isinstance(value, torch.nn.Parameter):

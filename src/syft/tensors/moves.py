@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from syft.exceptions import ProtocolStepError, UsageError
+from syft.tensors.shapes import broadcast
 
 aten = torch.ops.aten
 
@@ -80,6 +81,7 @@ SUMS: Mapping[str, Callable[..., torch.Tensor]] = MappingProxyType(
 """Each element of the result is a sum of elements of the operand."""
 
 _ALL = {**MOVES, **SUMS}
+_KEEPING = frozenset({"alias", "cumsum", "flip", "roll", "tril", "triu"})
 _SHAPES = frozenset({"_reshape_alias", "_unsafe_view", "view"})
 
 
@@ -122,8 +124,13 @@ def _moved_shape(name: str, shape: torch.Size, args: tuple[Any, ...]) -> torch.S
 
 
 def _shape_of(name: str, shape: torch.Size, args: tuple[Any, ...]) -> torch.Size:
+    # Those that torch would try out slowly come first.
+    if name in _KEEPING:
+        return shape
     if name == "index":
         return _indexed_shape(shape, args[0])
+    if name == "diag_embed":
+        return _embedded_shape(shape, *args)
     # On a tensor without memory: a peer may ask for a shape that does not fit.
     nothing = torch.empty((), dtype=torch.int64, device="meta").expand(shape)
     return move(name, nothing, *[a.to("meta") if isinstance(a, torch.Tensor) else a for a in args]).shape
@@ -140,10 +147,17 @@ def _indexed_shape(shape: torch.Size, indices: Any) -> torch.Size:
     at = [i for i, part in enumerate(parts) if part is not None]
     if not at:
         return shape
-    common = torch.broadcast_shapes(*[parts[i].shape for i in at])
+    common = broadcast(*[parts[i].shape for i in at])
     if at[-1] - at[0] == len(at) - 1:
         return torch.Size((*shape[: at[0]], *common, *shape[at[-1] + 1 :]))
     return torch.Size((*common, *[size for i, size in enumerate(shape) if i not in at]))
+
+
+def _embedded_shape(shape: torch.Size, offset: int = 0, dim1: int = -2, dim2: int = -1) -> torch.Size:
+    out = list(shape[:-1])
+    for dim in sorted(dim % (len(shape) + 1) for dim in (dim1, dim2)):
+        out.insert(dim, shape[-1] + abs(offset))
+    return torch.Size(out)
 
 
 def _frozen(value: Any) -> Any:

@@ -12,6 +12,7 @@ from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
 from syft.tensors import number as n
 from syft.tensors.encoded import EncodedTensor, composed, number, rule
 from syft.tensors.number import Number, replaced
+from syft.tensors.shapes import broadcast
 
 aten = torch.ops.aten
 
@@ -137,7 +138,7 @@ def _setitem(x: Any, index: Any, value: Any) -> None:
 @composed(torch.masked_select, torch.Tensor.masked_select)
 def _masked_select(input: Any, mask: Any) -> Any:
     _check_public(mask)
-    shape = torch.broadcast_shapes(input.shape, mask.shape)
+    shape = broadcast(input.shape, mask.shape)
     return input.expand(shape)[mask.expand(shape)]
 
 

@@ -59,7 +59,7 @@ def uncovered(value: Any) -> Any:
         return value
     link = value.__dict__.get("child")
     while isinstance(link, ChainTensor):
-        link = link.child
+        link = link.measured
     return link if type(link) in PLAIN else value
 
 

@@ -267,9 +267,7 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
         """Have everything dealt with that was posted."""
         if not self._link.connected:
             return
-        if (
-            self._link._waiting
-        ):  # for an answer that may itself wait for whoever asks here: workers that know each other
+        if self._link._waiting:  # for an answer that may itself wait for whoever asks here: they know each other
             self._send_forgotten(wait=False)
         elif self._forgotten or self._posts != self._dealt:
             posts, question = self._posts, self.call_of("session", "objects_count")
@@ -355,9 +353,11 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
             others = {place.id: place for _, obj in message.objects for place in places(obj)}
         else:
             others = {place.id: place for place in places((message.args, message.kwargs))}
-        for id in others:
+        for id, place in others.items():
             if id != self.id and id not in self._met:
-                self._introduce_worker(id, others[id])
+                self._introduce_worker(id, place)
+            elif id != self.id and isinstance(place, WebsocketClientWorker):
+                place._settle()  # what the message speaks of may have been posted there just now
 
     def _introduce_worker(self, id: m.ObjectId, place: Any) -> None:
         other = place if isinstance(place, BaseWorker) else self._peer(id)
