@@ -198,6 +198,12 @@ def test_losses_of_secret_targets(share, loss):
     check(share, lambda x, y: loss(x, hot if x.__class__ is not torch.Tensor else HOT), LOGITS, Y, 2e-4)
 
 
+def test_binary_cross_entropy_of_certainty_is_finite(hook):
+    x = torch.tensor([0.0, 1.0, 0.5]).fix_precision(**BINARY).requires_grad_()
+    F.binary_cross_entropy(x, torch.tensor([1.0, 1.0, 1.0])).backward()
+    assert opened(x.grad).tolist() == pytest.approx([0, 0, -2 / 3], abs=1e-3)
+
+
 def test_secret_class_numbers_are_refused(share):
     with pytest.raises(UsageError, match="share them one-hot"):
         torch.ops.aten.nll_loss_forward(share(X), share(X[0]), None, 1, -100)

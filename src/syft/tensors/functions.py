@@ -66,7 +66,7 @@ def quotient(a: Number, b: Number, *, positive: bool = False, smallest: int = 1)
         positive: whether b is known not to be negative, which saves two rounds.
         smallest: as integers, smaller values of b count as zero.
     """
-    if smallest == 1 and isinstance(b.raw, torch.Tensor):
+    if isinstance(b.raw, torch.Tensor) and smallest == 1:
         _refuse_zeros(settled(b).raw)
     inverse, factor = _inverse_of(b, positive, smallest)
     # The part between 1 and 8 comes first: what is divided away after it is small beside the result.
