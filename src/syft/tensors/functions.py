@@ -56,7 +56,8 @@ def reciprocal(x: Number, *, positive: bool = False) -> Number:
 def quotient(a: Number, b: Number, *, positive: bool = False, smallest: int = 1) -> Number:
     """a / b, where b is a number that is not public.
 
-    Range: that of `reciprocal` for b, where a / 0 is 0, ``|a| < 2^31 ulp``, and ``|a / b| < 2^22``.
+    Range: that of `reciprocal` for b (a / 0 is 0 if b is shared, else an error), ``|a| < 2^31 ulp``
+    and ``|a / b| < 2^22``.
 
     Error: 2 ulp + |a / b| 4e-6 + ulp / (32 |b|).
 
