@@ -27,12 +27,12 @@ Batches = Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
 def losses(model: nn.Module, batches: Batches, lr: float) -> Iterator[torch.Tensor]:
-    """Train with SGD and momentum, written as for any other tensors.
+    """Train with Adam, written as for any other tensors.
 
     Yields:
         The loss of each batch, before its step; shared if the model is.
     """
-    optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    optimizer = optim.Adam(model.parameters(), lr=lr, eps=1e-3)
     for images, targets in batches:
         optimizer.zero_grad()
         loss = F.cross_entropy(model(images), targets)
@@ -62,9 +62,9 @@ def main() -> None:
     """Read the command line and train both ways."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     mnist_option(parser)
-    parser.add_argument("--train", type=int, default=960)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=0.02)
+    parser.add_argument("--train", type=int, default=1280)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--lr", type=float, default=0.005)
     options = parser.parse_args()
     console = Console(highlight=False)
     torch.set_num_threads(1)  # the parties take turns here; more threads would only get in their way

@@ -7,7 +7,6 @@ section 2.1), so gradients are multiplied by a power of two while it steps, as l
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -51,31 +50,18 @@ def raise_gradients(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) ->
         encoded = next((p for p in group["params"] if isinstance(p.grad, EncodedTensor)), None)
         if encoded is not None:
             unit = number_of(encoded.grad).unit
-            least = least_eps(unit, group["betas"][1] if "betas" in group else group["alpha"])
-            _check_eps(optimizer, group["eps"], unit, least)
-            _undo.setdefault(optimizer, []).extend(_raised(group, factor_of(unit), least))
+            _check_eps(optimizer, group["eps"], unit)
+            _undo.setdefault(optimizer, []).extend(_raised(group, factor_of(unit)))
 
 
-def least_eps(unit: int, decay: float) -> float:
-    """The smallest eps that a step is made with: half of the gradient whose square is one ulp of the running mean.
-
-    A smaller mean is nothing but rounding, and steps that were divided by its root would be hundreds of times too long.
-
-    Args:
-        unit: what 1 is written as.
-        decay: of the running mean.
-    """
-    return math.sqrt(1 / (unit * (1 - decay))) / 2 / factor_of(unit)
-
-
-def _raised(group: dict[str, Any], factor: int, least: float) -> list[Callable[[], None]]:
+def _raised(group: dict[str, Any], factor: int) -> list[Callable[[], None]]:
     """Multiply all that must go along, and say how to undo it."""
     undo: list[Callable[[], None]] = []
     # Weight decay that is added to the gradients, and eps, which is added to their size.
     names = ["eps"] if group.get("decoupled_weight_decay") else ["eps", "weight_decay"]
     for name in names:
         undo.append(partial(group.__setitem__, name, group[name]))
-        group[name] = factor * (max(group[name], least) if name == "eps" else group[name])
+        group[name] *= factor
     for parameter in group["params"]:
         if (grad := parameter.grad) is not None:
             undo.append(partial(setattr, parameter, "grad", grad))
@@ -104,12 +90,12 @@ def _multiplied(grad: torch.Tensor, factor: int) -> Any:
     return tensor_of(number.with_raw(ring_of(number.raw).scale(number.raw, factor)))
 
 
-def _check_eps(optimizer: torch.optim.Optimizer, eps: float, unit: int, least: float) -> None:
-    if eps < least and optimizer not in _warned:
+def _check_eps(optimizer: torch.optim.Optimizer, eps: float, unit: int) -> None:
+    if eps * factor_of(unit) * unit < 1 and optimizer not in _warned:
         _warned[optimizer] = True
         warnings.warn(
-            f"eps={eps} of {type(optimizer).__name__} is too small for {unit} units to 1: squares of gradients below "
-            f"{2 * least:.2g} vanish, and steps would be divided by what rounding leaves of them. eps={least:.2g} is "
-            "used instead; give that or more",
+            f"eps={eps} of {type(optimizer).__name__} is written as 0 with {unit} units to 1, so it has no effect: "
+            f"where the mean square of a gradient is 0, nothing is changed. Give eps={1 / unit:.2g} or more to "
+            "have an effect",
             stacklevel=5,
         )
