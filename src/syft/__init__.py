@@ -11,6 +11,8 @@ from syft import exceptions, mpc, serde, version
 from syft._legacy import install as _install_legacy_paths
 from syft.core.ids import ID_PROVIDER
 from syft.core.session import SESSION as _SESSION
+from syft.encoded.fixed import FixedPrecisionTensor
+from syft.encoded.large import LargePrecisionTensor
 from syft.federated.concurrent import ConcurrentTrainer
 from syft.federated.dataset import BaseDataset, PointerDataset
 from syft.federated.federate import FederatedDataset
@@ -32,8 +34,6 @@ from syft.plans.training import TrainingPlan
 from syft.sandbox import create_sandbox, make_hook
 from syft.tensors.abstract import AbstractTensor
 from syft.tensors.autograd import AutogradTensor
-from syft.tensors.fixed import FixedPrecisionTensor
-from syft.tensors.large import LargePrecisionTensor
 from syft.tensors.logging import LoggingTensor
 from syft.tensors.multi_pointer import MultiPointerTensor, combine_pointers
 from syft.tensors.numpy_tensor import NumpyTensor

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import syft as sy
-from syft.tensors.adaptive import factor_of
+from syft.encoded.adaptive import factor_of
 
 BINARY = {"base": 2, "precision_fractional": 16}
 INPUTS = torch.randn(16, 4, generator=torch.Generator().manual_seed(1))

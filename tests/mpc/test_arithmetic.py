@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from syft.encoded.bilinear import product
+from syft.encoded.ring import LOCAL
 from syft.exceptions import TensorsNotCollocatedException
 from syft.mpc import protocols
-from syft.tensors.bilinear import product
-from syft.tensors.ring import LOCAL
 from tests.mpc.parties import EXTREMES, HIGHEST, LOWEST, Parties, parties
 
 INTEGERS = st.one_of(st.sampled_from(EXTREMES), st.integers(LOWEST, HIGHEST))

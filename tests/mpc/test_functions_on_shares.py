@@ -6,10 +6,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import syft as sy
+from syft.encoded import functions as f
+from syft.encoded.costs import profile
+from syft.encoded.tensor import number_of, tensor_of
 from syft.exceptions import UnsupportedOp, UsageError
-from syft.tensors import functions as f
-from syft.tensors.costs import profile
-from syft.tensors.encoded import number_of, tensor_of
 
 BINARY = {"base": 2, "precision_fractional": 16}
 

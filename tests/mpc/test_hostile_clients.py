@@ -15,6 +15,8 @@ import torch
 import syft.exceptions
 from syft.core.ids import new_id
 from syft.core.messages import Command, Failure, Ref, Shown, Take
+from syft.encoded.bilinear import PRODUCTS, largest
+from syft.encoded.moves import MOVES
 from syft.exceptions import (
     GetNotPermittedError,
     LimitExceededError,
@@ -25,8 +27,6 @@ from syft.exceptions import (
 from syft.mpc import service
 from syft.mpc.protocols import multiply
 from syft.serde import decode, encode
-from syft.tensors.bilinear import PRODUCTS, largest
-from syft.tensors.moves import MOVES
 from tests.mpc.hostile_steps import Client
 from tests.mpc.parties import Parties, new_parties
 from tests.security.stranger import hide

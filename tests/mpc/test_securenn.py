@@ -10,10 +10,10 @@ import torch
 from torch.nn import functional as F
 
 import syft as sy
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import CryptoProviderError, NotSupportedError, UsageError
 from syft.mpc import securenn, spdz
 from syft.mpc.shared import AdditiveSharingTensor
-from syft.tensors.encoded import EncodedTensor
 from tests.mpc.parties import HIGHEST, LOWEST, Parties, parties
 
 pytestmark = pytest.mark.usefixtures("hook")

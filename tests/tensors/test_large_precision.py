@@ -15,6 +15,10 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import syft as sy
+from syft.encoded import large as large_module
+from syft.encoded.digits import BITS, large, read, toward_zero, written
+from syft.encoded.large import LargePrecisionTensor
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import (
     ConsumedPointerError,
     DecodeError,
@@ -25,10 +29,6 @@ from syft.exceptions import (
     UsageError,
 )
 from syft.serde import deserialize, serialize
-from syft.tensors import large as large_module
-from syft.tensors.digits import BITS, large, read, toward_zero, written
-from syft.tensors.encoded import EncodedTensor
-from syft.tensors.large import LargePrecisionTensor
 from tests.mpc.parties import Parties, parties
 
 pytestmark = pytest.mark.usefixtures("hook")

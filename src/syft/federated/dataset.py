@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from syft.core.ids import new_id
 from syft.core.messages import Found, Put, Stored
 from syft.core.session import SESSION
+from syft.encoded.precision import fix_precision, float_precision
 from syft.exceptions import FederatedError, NotRemoteError
 from syft.federated.collate import default_collate, select_rows
 from syft.mpc.sharing import share
@@ -19,7 +20,6 @@ from syft.serde.registry import serializable
 from syft.tensors.base import is_wrapper, wrap
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import pointer_to
-from syft.tensors.precision import fix_precision, float_precision
 from syft.workers.base import POINTERS
 
 
@@ -218,7 +218,7 @@ class BaseDataset(Dataset[Any]):
         """Write data and targets with a fixed number of fractional digits, in place.
 
         Args:
-            **settings: of `syft.tensors.precision.fix_precision`, such as ``base`` and ``precision_fractional``.
+            **settings: of `syft.encoded.precision.fix_precision`, such as ``base`` and ``precision_fractional``.
 
         Returns:
             This data set.

@@ -13,11 +13,11 @@ import torch
 
 from syft.core.messages import Shown
 from syft.core.ops import kernel
+from syft.encoded.bilinear import largest, product, product_shape
+from syft.encoded.moves import move, moved_shape
 from syft.exceptions import ProtocolStepError
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
-from syft.tensors.bilinear import largest, product, product_shape
-from syft.tensors.moves import move, moved_shape
 
 Coefficients = tuple[torch.Tensor | None, ...]
 _MOST_MASKS = 2  # those of a quotient

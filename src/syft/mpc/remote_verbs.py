@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from syft.core.ops import kernel
+from syft.encoded.precision import fix_precision, float_precision
 from syft.mpc.service import MpcService
 from syft.mpc.sharing import share
-from syft.tensors.precision import fix_precision, float_precision
 
 
 @kernel("mpc.share")

@@ -15,9 +15,9 @@ from typing import Any, NoReturn
 import torch
 from torch.nn import functional as F
 
+from syft.encoded.tensor import EncodedTensor, link_under
 from syft.exceptions import NotSupportedError, UsageError
 from syft.mpc.shared import AdditiveSharingTensor
-from syft.tensors.encoded import EncodedTensor, link_under
 
 Q_BITS = 64
 _LONGEST_QUOTIENT = 61

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from numpy.polynomial import Chebyshev, Polynomial
 
-from syft.tensors import number as n
-from syft.tensors.normalising import below_zero, fine, rescaled, times
-from syft.tensors.number import Number, settled
-from syft.tensors.ring import ring_of
+from syft.encoded import number as n
+from syft.encoded.normalising import below_zero, fine, rescaled, times
+from syft.encoded.number import Number, settled
+from syft.encoded.ring import ring_of
 
 Function = Callable[[Any], Any]
 """Of arrays of float64."""

@@ -14,10 +14,10 @@ from itertools import pairwise
 
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.ring import ring_of
 from syft.exceptions import UsageError
-from syft.tensors import number as n
-from syft.tensors.number import Number, settled
-from syft.tensors.ring import ring_of
 
 RATIO = 8
 _FINE = 1 << 24

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.normalising import RATIO, Buckets, affine, buckets, fine, rescaled, times
+from syft.encoded.number import Number, settled
+from syft.encoded.polynomials import fitted, picked, polynomial
+from syft.encoded.ring import ring_of
+from syft.encoded.selection import largest
 from syft.exceptions import DivisionByZeroError
-from syft.tensors import number as n
-from syft.tensors.normalising import RATIO, Buckets, affine, buckets, fine, rescaled, times
-from syft.tensors.number import Number, settled
-from syft.tensors.polynomials import fitted, picked, polynomial
-from syft.tensors.ring import ring_of
-from syft.tensors.selection import largest
 
 _LINE = 128
 """What the coefficients of a line are multiples of 1 over."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
+from syft.encoded import activations
+from syft.encoded import functions as f
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.tensor import composed, number, rule
 from syft.exceptions import UnsupportedOp
-from syft.tensors import activations
-from syft.tensors import functions as f
-from syft.tensors import number as n
-from syft.tensors.encoded import composed, number, rule
-from syft.tensors.number import Number, settled
 
 aten = torch.ops.aten
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
+from syft.encoded import activations
+from syft.encoded import functions as f
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.rules_structure import total
+from syft.encoded.tensor import number, rule
 from syft.exceptions import UnsupportedOp, UsageError
-from syft.tensors import activations
-from syft.tensors import functions as f
-from syft.tensors import number as n
-from syft.tensors.encoded import number, rule
-from syft.tensors.number import Number, settled
-from syft.tensors.rules_structure import total
 
 aten = torch.ops.aten
 

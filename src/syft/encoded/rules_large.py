@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from syft.core.ops import Op, Returns
+from syft.encoded.digits import Large, large, toward_zero
+from syft.encoded.large import LargePrecisionTensor
+from syft.encoded.ring import ring_of
 from syft.exceptions import DivisionByZeroError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor
 from syft.tensors.chain import all_of, first_of
-from syft.tensors.digits import Large, large, toward_zero
-from syft.tensors.large import LargePrecisionTensor
-from syft.tensors.ring import ring_of
 
 _PLAIN = (bool, int, float, torch.Tensor)
 

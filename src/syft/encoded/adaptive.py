@@ -15,8 +15,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from syft.tensors.encoded import EncodedTensor, number_of, tensor_of
-from syft.tensors.ring import ring_of
+from syft.encoded.ring import ring_of
+from syft.encoded.tensor import EncodedTensor, number_of, tensor_of
 
 _ADAPTIVE = (torch.optim.Adam, torch.optim.NAdam)  # AdamW is an Adam
 _ROOM = 28
