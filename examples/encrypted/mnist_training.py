@@ -22,7 +22,7 @@ from examples.encrypted.cnn import Net
 from examples.encrypted.digits import load_digits, mnist_option, one_hot
 
 ENCODING = {"base": 2, "precision_fractional": 16}
-CHANNELS, HIDDEN = (4, 8), 32
+CHANNELS, HIDDEN = (8, 16), 64
 Batches = Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -62,9 +62,9 @@ def main() -> None:
     """Read the command line and train both ways."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     mnist_option(parser)
-    parser.add_argument("--train", type=int, default=1280)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=0.05)
+    parser.add_argument("--train", type=int, default=960)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--lr", type=float, default=0.02)
     options = parser.parse_args()
     console = Console(highlight=False)
     torch.set_num_threads(1)  # the parties take turns here; more threads would only get in their way
@@ -89,7 +89,9 @@ def main() -> None:
         console.print(f"{number:>5}  {shown:>14.4f}  {here.item():.4f}  {seconds:>7.2f}")
     model.get().float_precision()
     there, here = (accuracy(one, *digits.test) for one in (model, twin))
-    console.print(f"\nright on {len(digits.test[1])} test images: {there:.1%} trained on shares, {here:.1%} in plain sight")
+    console.print(
+        f"\nright on {len(digits.test[1])} test images: {there:.1%} trained on shares, {here:.1%} in plain sight"
+    )
 
 
 if __name__ == "__main__":

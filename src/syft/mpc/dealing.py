@@ -86,8 +86,7 @@ def deal_arranged(service: MpcService, group: str, masks: Masks, name: str, args
 def deal_zeros(service: MpcService, group: str, number: int, shape: Any) -> Shown:
     """Share zeros."""
     count = torch.Size(shape).numel()
-    words = np.zeros(count, U64)
-    return _shown(service.dealer(group).deal(number, ring_elements(count, 1), lambda _: (words,)))
+    return _shown(service.dealer(group).deal(number, ring_elements(count, 1), lambda _: (np.zeros(count, U64),)))
 
 
 def divided(words: Words, divisor: int) -> Words:

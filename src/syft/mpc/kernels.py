@@ -71,6 +71,8 @@ def multiply(
     (x_share, x_public, x_coefficients), (y_share, y_public, y_coefficients) = x, y
     if max(len(x_coefficients), len(y_coefficients)) > _MOST_MASKS:
         raise ProtocolStepError(f"a value is hidden by {_MOST_MASKS} masks at most")
+    _same_shape(x_share, x_public, *x_coefficients)
+    _same_shape(y_share, y_public, *y_coefficients)
     pairs = [(c, d) for c in x_coefficients for d in y_coefficients]
     service.check(8 * largest(kind, spec, x_share.shape, y_share.shape))
     layout = ring_elements(product_shape(kind, spec, x_share.shape, y_share.shape).numel(), len(pairs))
@@ -82,6 +84,12 @@ def multiply(
         term = as_tensor(words, out.shape)
         out += term if c is None and d is None else _scaled(_scaled(term, c), d)
     return out
+
+
+def _same_shape(first: torch.Tensor, *others: torch.Tensor | None) -> None:
+    # Sizes are looked at for the first; others would be broadcast beyond them.
+    if any(other is not None and other.shape != first.shape for other in others):
+        raise ProtocolStepError(f"all parts of a masked value have one shape, here {tuple(first.shape)}")
 
 
 def _scaled(term: torch.Tensor, coefficient: torch.Tensor | None) -> torch.Tensor:
@@ -120,6 +128,7 @@ def truncate(
     correction: torch.Tensor | None,
 ) -> torch.Tensor:
     """A share of a quotient ``public - A + signs * B``, A and B being what the provider made of the mask."""
+    _same_shape(public, signs)
     party = service.party(group)
     a, b = party.material(number, ring_elements(public.numel(), 2), correction)
     out = as_tensor(b, public.shape) * signs

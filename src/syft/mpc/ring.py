@@ -9,7 +9,7 @@ import torch
 
 from syft.mpc import protocols
 from syft.mpc.public import Public
-from syft.mpc.shared import AdditiveSharingTensor
+from syft.mpc.shared import WIDTHS, AdditiveSharingTensor
 from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
 from syft.tensors.bilinear import Spec
@@ -56,6 +56,14 @@ class SharedRing:
     def negative(self, a: Shared) -> Shared:
         """See `Ring`."""
         return protocols.is_negative(a)
+
+    def negative_wide(self, a: Shared) -> Shared:
+        """See `Ring`."""
+        wide = a.like(a.shares, a.shape)
+        wide.width = max(WIDTHS)
+        bits = protocols.is_negative(wide)
+        bits.width = a.width
+        return bits
 
     def zero(self, a: Shared) -> Shared:
         """See `Ring`."""

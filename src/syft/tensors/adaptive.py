@@ -1,4 +1,4 @@
-"""Adam on encoded parameters: its running mean of squared gradients must not vanish in fixed precision.
+"""Adam and its kin on encoded parameters: the mean of squared gradients must not vanish in fixed precision.
 
 A gradient of 0.01 gives 0.001 · 0.0001 at Adam's first step, far below one unit in the last place. Adam's step does not
 depend on a constant factor of all gradients (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015,
@@ -7,6 +7,7 @@ section 2.1), so gradients are multiplied by a power of two while it steps, as l
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -34,7 +35,7 @@ def factor_of(unit: int) -> int:
 
 
 def raise_gradients(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-    """Multiply the gradients, and eps and weight decay with them, before Adam steps encoded parameters.
+    """Multiply the gradients, and eps and weight decay with them, before a step on encoded parameters.
 
     `TorchHook` has torch call it.
 
@@ -50,18 +51,31 @@ def raise_gradients(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) ->
         encoded = next((p for p in group["params"] if isinstance(p.grad, EncodedTensor)), None)
         if encoded is not None:
             unit = number_of(encoded.grad).unit
-            _check_eps(optimizer, group["eps"], unit)
-            _undo.setdefault(optimizer, []).extend(_raised(group, factor_of(unit)))
+            least = least_eps(unit, group["betas"][1] if "betas" in group else group["alpha"])
+            _check_eps(optimizer, group["eps"], unit, least)
+            _undo.setdefault(optimizer, []).extend(_raised(group, factor_of(unit), least))
 
 
-def _raised(group: dict[str, Any], factor: int) -> list[Callable[[], None]]:
+def least_eps(unit: int, decay: float) -> float:
+    """The smallest eps that a step is made with: half of the gradient whose square is one ulp of the running mean.
+
+    A smaller mean is nothing but rounding, and steps that were divided by its root would be hundreds of times too long.
+
+    Args:
+        unit: what 1 is written as.
+        decay: of the running mean.
+    """
+    return math.sqrt(1 / (unit * (1 - decay))) / 2 / factor_of(unit)
+
+
+def _raised(group: dict[str, Any], factor: int, least: float) -> list[Callable[[], None]]:
     """Multiply all that must go along, and say how to undo it."""
     undo: list[Callable[[], None]] = []
     # Weight decay that is added to the gradients, and eps, which is added to their size.
     names = ["eps"] if group.get("decoupled_weight_decay") else ["eps", "weight_decay"]
     for name in names:
         undo.append(partial(group.__setitem__, name, group[name]))
-        group[name] *= factor
+        group[name] = factor * (max(group[name], least) if name == "eps" else group[name])
     for parameter in group["params"]:
         if (grad := parameter.grad) is not None:
             undo.append(partial(setattr, parameter, "grad", grad))
@@ -90,12 +104,12 @@ def _multiplied(grad: torch.Tensor, factor: int) -> Any:
     return tensor_of(number.with_raw(ring_of(number.raw).scale(number.raw, factor)))
 
 
-def _check_eps(optimizer: torch.optim.Optimizer, eps: float, unit: int) -> None:
-    if eps * factor_of(unit) * unit < 1 and optimizer not in _warned:
+def _check_eps(optimizer: torch.optim.Optimizer, eps: float, unit: int, least: float) -> None:
+    if eps < least and optimizer not in _warned:
         _warned[optimizer] = True
         warnings.warn(
-            f"eps={eps} of {type(optimizer).__name__} is written as 0 with {unit} units to 1, so it has no effect: "
-            f"where the mean square of a gradient is 0, nothing is changed. Give eps={1 / unit:.2g} or more to "
-            "have an effect",
+            f"eps={eps} of {type(optimizer).__name__} is too small for {unit} units to 1: squares of gradients below "
+            f"{2 * least:.2g} vanish, and steps would be divided by what rounding leaves of them. eps={least:.2g} is "
+            "used instead; give that or more",
             stacklevel=5,
         )

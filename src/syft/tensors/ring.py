@@ -41,6 +41,9 @@ class Ring(Protocol):
     def negative(self, a: Integers) -> Integers:
         """1 where an element is below zero, else 0."""
 
+    def negative_wide(self, a: Integers) -> Integers:
+        """The same for integers of up to 63 bits, also where users have promised smaller ones."""
+
     def zero(self, a: Integers) -> Integers:
         """1 where an element is zero, else 0."""
 
@@ -91,6 +94,10 @@ class LocalRing:
     def negative(self, a: torch.Tensor) -> torch.Tensor:
         """See `Ring`."""
         return (a < 0).long()
+
+    def negative_wide(self, a: torch.Tensor) -> torch.Tensor:
+        """See `Ring`."""
+        return self.negative(a)
 
     def zero(self, a: torch.Tensor) -> torch.Tensor:
         """See `Ring`."""

@@ -103,7 +103,9 @@ def _binary_cross_entropy(a: Number, target: Any, weight: Any = None, reduction:
 def _binary_cross_entropy_backward(
     g: Any, a: Number, target: Any, weight: Any = None, reduction: int = _MEAN
 ) -> Number:
-    slope = f.quotient(n.sub(a, number(target, a)), n.multiply(a, n.sub(number(1, a), a)), positive=True)
+    spread = n.multiply(a, n.sub(number(1, a), a))
+    # Where a is 0 or 1 there is no gradient: torch's would be as large as numbers can be.
+    slope = f.quotient(n.sub(a, number(target, a)), spread, positive=True, smallest=2)
     if weight is not None:
         slope = n.multiply(slope, number(weight, a))
     if reduction == _MEAN:

@@ -93,9 +93,10 @@ def _either(smallest: bool) -> Callable[..., Any]:
 
 
 @composed(torch.maximum, torch.Tensor.maximum)
-def _maximum(input: Any, other: Any) -> Any:
+def _maximum(input: Any, other: Any, out: Any = None) -> Any:
     # PyTorch's own gradient would compare both once more; the rectifier remembers.
-    return other + torch.relu(input - other)
+    larger = other + torch.relu(input - other)
+    return larger if out is None else out.copy_(larger)
 
 
 @composed(torch.minimum, torch.Tensor.minimum)
