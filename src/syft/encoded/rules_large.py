@@ -155,13 +155,14 @@ def _digits(value: Any, model: LargePrecisionTensor) -> Any:
 
 # --- what moves elements --------------------------------------------------------------------------
 
+# Not those that show elements several times, such as expand: the result, which has memory of its own here, may be huge.
 _MOVES = (
-    "H T broadcast_to cat chunk clone constant_pad_nd contiguous data detach diag diag_embed diagonal expand expand_as "
+    "H T cat chunk clone constant_pad_nd contiguous data detach diag diag_embed diagonal "
     "flatten flip fliplr flipud gather getitem hstack index_select mT masked_select movedim narrow pad permute ravel "
     "repeat repeat_interleave reshape reshape_as roll rot90 select split squeeze stack t take tensor_split tile "
-    "transpose tril triu unbind unflatten unfold unsqueeze view view_as vstack"
+    "transpose tril triu unbind unflatten unsqueeze view view_as vstack"
 ).split()
-_SEVERAL = frozenset({"cat", "stack", "hstack", "vstack", "expand_as", "reshape_as", "view_as"})
+_SEVERAL = frozenset({"cat", "stack", "hstack", "vstack", "reshape_as", "view_as"})
 
 
 @LargePrecisionTensor.implements(*_MOVES)
