@@ -1,6 +1,7 @@
 # Each target makes $(VENV) with what it needs by itself; a stamp file keeps re-runs quick.
 #   make install   the package and all its extras       make demo    federated training on this machine
 #   make demo-network   the same over three worker processes, one of which is killed and comes back
+#   make demo-encrypted   digits are read by a network that never sees them
 #   make test      the tests and doctests               make lint    formatting, lint rules, types
 #   make bench     the benchmarks                       make docs    the documentation, in site/
 #   make soak      faults, for an hour                  make fuzz    changed bytes, by the million
@@ -19,7 +20,7 @@ DEMO_OUT = demo-output
 MNIST = ../shared/data/MNIST
 SOURCES = src tests benchmarks examples scripts
 
-.PHONY: all install demo demo-network test test-all test-quick test-slow soak fuzz doctest coverage lint format size bench docs constraints build clean distclean
+.PHONY: all install demo demo-network demo-encrypted test test-all test-quick test-slow soak fuzz doctest coverage lint format size bench docs constraints build clean distclean
 
 all: install
 
@@ -53,6 +54,9 @@ demo: $(VENV)/.stamp-install
 
 demo-network: $(VENV)/.stamp-install
 	PYTHONPATH=. $(BIN)/python examples/websocket_mnist/run.py --mnist $(MNIST)
+
+demo-encrypted: $(VENV)/.stamp-install
+	PYTHONPATH=. $(BIN)/python examples/encrypted/mnist_inference.py --mnist $(MNIST)
 
 bench: $(VENV)/.stamp-install
 	$(BIN)/python -m benchmarks --json benchmark-results.json

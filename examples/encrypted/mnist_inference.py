@@ -96,14 +96,15 @@ def table_of(result: Read, labels: torch.Tensor, plain: torch.Tensor) -> Table:
     return table
 
 
-def costs_of(costs: sy.mpc.Profile, most: int = 6) -> Table:
-    """Which operations cost most."""
+def costs_of(costs: sy.mpc.Profile) -> Table:
+    """Which operations cost most, of those that need messages."""
     table = Table(box=None, pad_edge=False, header_style="bold", title="Where it went", title_justify="left")
     table.add_column("operation")
     for heading in ("calls", "rounds", "bytes", "ms"):
         table.add_column(heading, justify="right")
-    for name, cost in sorted(costs.costs.items(), key=lambda item: -item[1].seconds)[:most]:
-        table.add_row(name, str(cost.calls), str(cost.rounds), f"{cost.bytes:,}", f"{1000 * cost.seconds:.0f}")
+    for name, cost in sorted(costs.costs.items(), key=lambda item: -item[1].seconds):
+        if cost.rounds:
+            table.add_row(name, str(cost.calls), str(cost.rounds), f"{cost.bytes:,}", f"{1000 * cost.seconds:.0f}")
     return table
 
 

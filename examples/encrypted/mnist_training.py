@@ -22,17 +22,17 @@ from examples.encrypted.cnn import Net
 from examples.encrypted.digits import load_digits, mnist_option, one_hot
 
 ENCODING = {"base": 2, "precision_fractional": 16}
-CHANNELS, HIDDEN = (4, 8), 32
+CHANNELS, HIDDEN = (8, 16), 64
 Batches = Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 
 def losses(model: nn.Module, batches: Batches, lr: float) -> Iterator[torch.Tensor]:
-    """Train with SGD and momentum, written as for any other tensors.
+    """Train with Adam, written as for any other tensors.
 
     Yields:
         The loss of each batch, before its step; shared if the model is.
     """
-    optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    optimizer = optim.Adam(model.parameters(), lr=lr, eps=1e-3)
     for images, targets in batches:
         optimizer.zero_grad()
         loss = F.cross_entropy(model(images), targets)
@@ -64,7 +64,7 @@ def main() -> None:
     mnist_option(parser)
     parser.add_argument("--train", type=int, default=1280)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=0.05)
+    parser.add_argument("--lr", type=float, default=0.005)
     options = parser.parse_args()
     console = Console(highlight=False)
     torch.set_num_threads(1)  # the parties take turns here; more threads would only get in their way
@@ -89,7 +89,9 @@ def main() -> None:
         console.print(f"{number:>5}  {shown:>14.4f}  {here.item():.4f}  {seconds:>7.2f}")
     model.get().float_precision()
     there, here = (accuracy(one, *digits.test) for one in (model, twin))
-    console.print(f"\nright on {len(digits.test[1])} test images: {there:.1%} trained on shares, {here:.1%} in plain sight")
+    console.print(
+        f"\nright on {len(digits.test[1])} test images: {there:.1%} trained on shares, {here:.1%} in plain sight"
+    )
 
 
 if __name__ == "__main__":

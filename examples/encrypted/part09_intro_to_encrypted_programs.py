@@ -1,6 +1,6 @@
 """PySyft's tutorial, part 9: computing on numbers that none of the computers involved can read.
 
-    python examples/encrypted/part09_intro_to_encrypted_programs.py
+python examples/encrypted/part09_intro_to_encrypted_programs.py
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def shares_and_back(bob: sy.VirtualWorker, alice: sy.VirtualWorker, bill: sy.Vir
 
 
 def arithmetic(bob: sy.VirtualWorker, alice: sy.VirtualWorker, james: sy.VirtualWorker) -> dict[str, list[int]]:
-    """Sums, differences and products. A product needs a third worker, which deals out random numbers and sees no secret."""
+    """Sums, differences, products. A product needs a third worker, which deals out random numbers and sees nothing."""
     x = torch.tensor([25, 5]).share(bob, alice, crypto_provider=james)
     y = torch.tensor([5, 7]).share(bob, alice, crypto_provider=james)
     square = torch.tensor([[1, 2], [3, 4]]).share(bob, alice, crypto_provider=james)

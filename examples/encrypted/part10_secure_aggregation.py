@@ -73,8 +73,13 @@ def averaged(
     return means
 
 
-def train(models: Sequence[nn.Module], workers: Sequence[sy.VirtualWorker], james: sy.VirtualWorker, data: Sequence[Data],
-          optimizers: Sequence[optim.Optimizer]) -> None:
+def train(
+    models: Sequence[nn.Module],
+    workers: Sequence[sy.VirtualWorker],
+    james: sy.VirtualWorker,
+    data: Sequence[Data],
+    optimizers: Sequence[optim.Optimizer],
+) -> None:
     """Train each model on its worker's data for an epoch, and give all of them the average."""
     for model, optimizer, part in zip(models, optimizers, data, strict=True):
         for x, y in part:

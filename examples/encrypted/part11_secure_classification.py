@@ -1,6 +1,6 @@
 """PySyft's tutorial, part 11: a client's images are classified by a server's model; neither sees what the other has.
 
-    python examples/encrypted/part11_secure_classification.py --mnist DIR
+python examples/encrypted/part11_secure_classification.py --mnist DIR
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """PySyft's tutorial, part 12: a network is trained although data, labels, model and gradients are all encrypted.
 
-    python examples/encrypted/part12_train_encrypted_network.py
+python examples/encrypted/part12_train_encrypted_network.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """PySyft's tutorial, part 12 bis: digits that nobody sees train a network that nobody sees.
 
-    python examples/encrypted/part12bis_encrypted_mnist_training.py --mnist DIR
+python examples/encrypted/part12bis_encrypted_mnist_training.py --mnist DIR
 """
 
 from __future__ import annotations

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any as _Any
 
-from syft import exceptions, serde, version
+from syft import exceptions, mpc, serde, version
 from syft._legacy import install as _install_legacy_paths
 from syft.core.ids import ID_PROVIDER
 from syft.core.session import SESSION as _SESSION
+from syft.encoded.fixed import FixedPrecisionTensor
+from syft.encoded.large import LargePrecisionTensor
 from syft.federated.concurrent import ConcurrentTrainer
 from syft.federated.dataset import BaseDataset, PointerDataset
 from syft.federated.federate import FederatedDataset
@@ -18,6 +20,7 @@ from syft.federated.loader import FederatedDataLoader
 from syft.federated.train_config import TrainConfig
 from syft.federated.trainer import FederatedTrainer
 from syft.grid.private_grid import PrivateGridNetwork, VirtualGrid
+from syft.mpc.shared import AdditiveSharingTensor
 from syft.plans import protocol_wire as _protocols_on_the_wire  # noqa: F401 - registers their form
 from syft.plans import wire as _plans_on_the_wire  # noqa: F401 - registers their form
 from syft.plans.decorators import func2plan, method2plan
@@ -30,6 +33,7 @@ from syft.plans.state import State
 from syft.plans.training import TrainingPlan
 from syft.sandbox import create_sandbox, make_hook
 from syft.tensors.abstract import AbstractTensor
+from syft.tensors.autograd import AutogradTensor
 from syft.tensors.logging import LoggingTensor
 from syft.tensors.multi_pointer import MultiPointerTensor, combine_pointers
 from syft.tensors.numpy_tensor import NumpyTensor
@@ -49,11 +53,15 @@ _install_legacy_paths()
 __all__ = [
     "ID_PROVIDER",
     "AbstractTensor",
+    "AdditiveSharingTensor",
+    "AutogradTensor",
     "BaseDataset",
     "ConcurrentTrainer",
     "FederatedDataLoader",
     "FederatedDataset",
     "FederatedTrainer",
+    "FixedPrecisionTensor",
+    "LargePrecisionTensor",
     "LoggingTensor",
     "MultiPointerTensor",
     "NumpyTensor",
@@ -86,6 +94,7 @@ __all__ = [
     "local_worker",
     "make_hook",
     "method2plan",
+    "mpc",
     "serde",
     "torch",
     "version",

@@ -20,8 +20,15 @@ ALIASES = {
     "syft.frameworks.torch.linalg": "syft.mpc.linalg",
     "syft.frameworks.torch.linalg.lr": "syft.mpc.linalg",
     "syft.frameworks.torch.linalg.operations": "syft.mpc.linalg.matrices",
+    "syft.frameworks.torch.mpc": "syft.mpc",
+    "syft.frameworks.torch.mpc.securenn": "syft.mpc.securenn",
+    "syft.frameworks.torch.mpc.spdz": "syft.mpc.spdz",
     "syft.frameworks.torch.tensors.decorators.logging": "syft.tensors.logging",
+    "syft.frameworks.torch.tensors.interpreters.additive_shared": "syft.mpc.shared",
+    "syft.frameworks.torch.tensors.interpreters.autograd": "syft.tensors.autograd",
+    "syft.frameworks.torch.tensors.interpreters.large_precision": "syft.encoded.large",
     "syft.frameworks.torch.tensors.interpreters.numpy": "syft.tensors.numpy_tensor",
+    "syft.frameworks.torch.tensors.interpreters.precision": "syft.encoded.fixed",
     "syft.frameworks.torch.tensors.interpreters.private": "syft.tensors.private",
     "syft.generic.frameworks.hook.hook_args": "syft.tensors.hook_args",
     "syft.generic.frameworks.overload": "syft.tensors.abstract",
@@ -62,9 +69,16 @@ class _LegacyFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        if module.__name__ in ALIASES:
-            # Returned from sys.modules, so the old path is the very module of today.
-            sys.modules[module.__name__] = importlib.import_module(ALIASES[module.__name__])
+        if module.__name__ not in ALIASES:
+            return
+        # Returned from sys.modules, so the old path is the very module of today.
+        today = sys.modules[module.__name__] = importlib.import_module(ALIASES[module.__name__])
+        # So are those below it, now: Python would look for them in the folder of today's package and import what has
+        # the same name there a second time, or find that today's module is no package.
+        for path in ALIASES:
+            if path.startswith(f"{module.__name__}."):
+                below = sys.modules[path] = importlib.import_module(ALIASES[path])
+                vars(today).setdefault(path.rpartition(".")[2], below)
 
 
 def install() -> None:

@@ -13,19 +13,8 @@ from torch.utils.data import Dataset
 
 from syft.core.ops import is_allowed
 from syft.core.session import SESSION
-from syft.exceptions import UnsupportedOp
-from syft.federated import federated_client
-from syft.federated.federate import federate
-from syft.federated.optimizer_state import before_step
-from syft.mpc import dealing, kernels, preparing, remote_verbs, ring, sharing, travel
-from syft.mpc import modules as mpc_modules
-from syft.mpc import service as mpc_service
-from syft.plans import serving
-from syft.tensors import (
+from syft.encoded import (
     adaptive,
-    attributes,
-    modules,
-    pointer_rules,
     precision,
     rules_arithmetic,
     rules_functions,
@@ -36,9 +25,16 @@ from syft.tensors import (
     rules_networks,
     rules_selection,
     rules_structure,
-    verbs,
-    wire,
 )
+from syft.exceptions import UnsupportedOp
+from syft.federated import federated_client
+from syft.federated.federate import federate
+from syft.federated.optimizer_state import before_step
+from syft.mpc import dealing, kernels, preparing, remote_verbs, ring, sharing, travel
+from syft.mpc import modules as mpc_modules
+from syft.mpc import service as mpc_service
+from syft.plans import serving
+from syft.tensors import attributes, modules, pointer_rules, verbs, wire
 from syft.tensors.base import SyftTensor, Wrapper
 from syft.tensors.hook_args import handle_func_command
 from syft.tensors.numpy_tensor import numpy_tensor

@@ -18,6 +18,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"chebyshev", "metrics"}),
     frozenset({"serde"}),
     frozenset({"tensors"}),
+    frozenset({"encoded"}),
     frozenset({"transports"}),
     frozenset({"mpc"}),
     frozenset({"workers"}),

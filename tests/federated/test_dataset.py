@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 import syft as sy
-from syft.exceptions import CommandNotPermittedError, FederatedError, NotRemoteError, ObjectNotFoundError
+from syft.exceptions import CommandNotPermittedError, FederatedError, NotRemoteError, ObjectNotFoundError, UsageError
 from syft.federated.dataset import BaseDataset, PointerDataset
 from syft.federated.federate import FederatedDataset, distribute, federate
 from syft.federated.loader import FederatedDataLoader
@@ -178,6 +178,35 @@ def test_a_transform_of_remote_fields_runs_on_the_worker(workers: Workers) -> No
 
 
 # --- PointerDataset --------------------------------------------------------------------------------------
+
+
+def test_fields_are_encoded_shared_and_fetched_in_place(workers: Workers) -> None:
+    bob, alice, james = workers[:3]
+    dataset = BaseDataset(torch.tensor([[1.5], [-2.0]]), torch.tensor([7, 8]))
+    assert dataset.fix_precision() is dataset and isinstance(dataset.targets.child, sy.FixedPrecisionTensor)
+    assert dataset.share(bob, alice, crypto_provider=james) is dataset
+    assert isinstance(dataset.data.child.child, sy.AdditiveSharingTensor)
+    sample, target = dataset[1]
+    assert abs((sample * target).get().float_precision() + 16) <= 0.001001
+    assert dataset.get().float_prec() is dataset
+    assert dataset.data.tolist() == [[1.5], [-2.0]] and dataset.targets.tolist() == [7.0, 8.0]
+    again = dataset.fix_prec(base=2, precision_fractional=4).data.child
+    assert (again.base, again.precision_fractional) == (2, 4)
+
+
+def test_a_transform_sees_encoded_samples_as_they_are() -> None:
+    dataset = BaseDataset(torch.tensor([1.5, 2.0]), torch.tensor([7, 8]), transform=lambda x: x * 2)
+    sample, target = dataset.fix_precision()[0]
+    assert sample.float_precision() == 3.0 and target.float_precision() == 7.0
+
+
+def test_a_field_that_cannot_be_shared_leaves_both_as_they_were(workers: Workers) -> None:
+    dataset = BaseDataset(torch.tensor([1, 2]), torch.tensor([0.5, 1.5]))
+    with pytest.raises(UsageError, match="fix_precision"):
+        dataset.share(*workers[:2])
+    assert dataset.data.tolist() == [1, 2] and dataset.targets.tolist() == [0.5, 1.5]
+    with pytest.raises(FederatedError, match="numbers"):
+        BaseDataset(["a", "b"], [1, 2]).fix_precision()
 
 
 def test_a_sent_data_set_is_read_through_its_pointer(workers: Workers) -> None:

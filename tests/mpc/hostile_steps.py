@@ -22,10 +22,10 @@ import syft as sy
 from syft.core.ids import new_id
 from syft.core.messages import Call, Command, Failure, Ref
 from syft.core.ops import BY_NAME, KERNEL
+from syft.encoded.bilinear import PRODUCTS
+from syft.encoded.moves import MOVES, SUMS
 from syft.mpc.protocols import divide, is_negative, is_zero, linear, multiply, refreshed
 from syft.serde import decode, encode
-from syft.tensors.bilinear import PRODUCTS
-from syft.tensors.moves import MOVES, SUMS
 
 LIMIT = 1 << 20
 HUGE = (2**20, 2**31, 2**40, 2**62, 2**63 - 1, -(2**63), -1, 0, 1, 2, 3)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import syft as sy
-from syft.tensors.adaptive import factor_of
+from syft.encoded.adaptive import factor_of
 
 BINARY = {"base": 2, "precision_fractional": 16}
 INPUTS = torch.randn(16, 4, generator=torch.Generator().manual_seed(1))
@@ -19,6 +19,7 @@ OPTIMIZERS = {
     "Adam with weight decay": lambda p: torch.optim.Adam(p, lr=0.05, weight_decay=0.01),
     "AdamW": lambda p: torch.optim.AdamW(p, lr=0.05),
     "NAdam": lambda p: torch.optim.NAdam(p, lr=0.05),
+    "Adam with the largest mean": lambda p: torch.optim.Adam(p, lr=0.05, amsgrad=True),
     "SGD": lambda p: torch.optim.SGD(p, lr=0.2),
     "SGD with momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
 }
@@ -117,3 +118,18 @@ def test_an_eps_of_zero_is_said_once(hook, eps, said):
             (parameter * 0.5).sum().backward()
             optimizer.step()
     assert [str(w.message).startswith(f"eps={eps} of Adam is written as 0") for w in caught] == [True] * said
+
+
+def test_what_is_only_rounding_divides_nothing(hook):
+    start, top = encoded(torch.zeros(3)), encoded(torch.ones(3))
+    sizes = encoded(torch.tensor([0.0, 2**-16, 2**-12]))
+    assert opened(torch.addcdiv(start, top, sizes)).tolist() == [0, 0, pytest.approx(4096, rel=1e-4)]
+
+
+def test_gradients_that_vanish_make_no_long_steps(shared):
+    parameter = torch.nn.Parameter(shared(torch.zeros(200)))
+    optimizer = torch.optim.Adam([parameter], lr=0.01)
+    for _ in range(3):
+        parameter.grad = shared(torch.linspace(-0.003, 0.003, 200))
+        optimizer.step()
+    assert opened(parameter).abs().max() < 0.06

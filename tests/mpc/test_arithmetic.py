@@ -11,17 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from syft.encoded.bilinear import product
+from syft.encoded.ring import LOCAL
 from syft.exceptions import TensorsNotCollocatedException
 from syft.mpc import protocols
-from syft.tensors.bilinear import product
-from syft.tensors.ring import LOCAL
 from tests.mpc.parties import EXTREMES, HIGHEST, LOWEST, Parties, parties
 
 INTEGERS = st.one_of(st.sampled_from(EXTREMES), st.integers(LOWEST, HIGHEST))
 SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 COUNTS = st.sampled_from([2, 2, 3, 5])
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -327,3 +327,24 @@ def test_products_on_the_way_agree_with_the_local_ring() -> None:
     x, y = torch.tensor([[HIGHEST, 2]]), torch.tensor([[3], [LOWEST]])
     assert torch.equal(LOCAL.product("matmul", (), x, y), product("matmul", (), x, y))
     assert not torch.equal(x @ y, (x.double() @ y.double()).long())
+
+
+@pytest.mark.parametrize("protocol", ["tree", "fss"])
+def test_all_protocols_are_exact_wherever_the_workers_are(workers: list[Any], protocol: str) -> None:
+    """In this process, through the codec, and in other processes."""
+    bob, alice, james = workers
+    x = torch.tensor(EXTREMES[:12]).reshape(3, 4)
+    shared = x.share(bob, alice, crypto_provider=james, protocol=protocol)
+    assert torch.equal((shared * shared).copy().get(), x * x)
+    assert torch.equal((shared @ shared.t()).get(), x @ x.t())
+    assert torch.equal((shared < 0).get(), (x < 0).long())
+    assert torch.equal((shared[1:] == 0).get(), (x[1:] == 0).long())
+    assert torch.equal((shared.refresh() + x).get(), x + x)
+    small = torch.tensor([5000, -5000, 7]).share(bob, alice, crypto_provider=james, protocol=protocol)
+    quotient = (small / 8).get()
+    assert ((quotient - torch.tensor([625, -625, 0])).abs() <= 1).all()
+    image, kernel = x.reshape(1, 1, 3, 4), torch.tensor([[[[1, -1], [HIGHEST, 2]]]])
+    out = F.conv2d(image.share(bob, alice, crypto_provider=james), kernel.share(bob, alice, crypto_provider=james))
+    assert torch.equal(out.get(), _exactly(F.conv2d, image, kernel))
+    fixed = torch.tensor([1.5, -2.0]).fix_precision().share(bob, alice, crypto_provider=james, protocol=protocol)
+    assert (fixed.relu() * 2).get().float_precision().tolist() == pytest.approx([3.0, 0.0], abs=2e-3)

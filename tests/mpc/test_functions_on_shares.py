@@ -6,10 +6,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import syft as sy
+from syft.encoded import functions as f
+from syft.encoded.costs import profile
+from syft.encoded.tensor import number_of, tensor_of
 from syft.exceptions import UnsupportedOp, UsageError
-from syft.tensors import functions as f
-from syft.tensors.costs import profile
-from syft.tensors.encoded import number_of, tensor_of
 
 BINARY = {"base": 2, "precision_fractional": 16}
 
@@ -69,6 +69,28 @@ def test_gradients_of_quotients(share):
 def test_quotients_with_three_decimal_digits(share):
     found = opened(share(NUMBERS, base=10, precision_fractional=3) / share(DIVISORS, base=10, precision_fractional=3))
     torch.testing.assert_close(found, NUMBERS / torch.tensor([-3.0, 0.25, 7.0, 0.062, -100.0]), rtol=1e-5, atol=4e-3)
+
+
+def test_what_is_remembered_of_a_divisor_is_not_that_of_its_multiples(share):
+    b = share(DIVISORS)
+    for divisor, exact in ((b, DIVISORS), (b / 3, DIVISORS / 3), (b.detach(), DIVISORS)):
+        torch.testing.assert_close(opened(1 / divisor), 1 / exact, rtol=1e-3, atol=1e-3)
+
+
+def test_numbers_divided_by_secret_integers(hook):
+    alice, bob, james = (sy.VirtualWorker(hook, id=name) for name in ("alice", "bob", "james"))
+    a, b = torch.tensor([1.0, 2.0]), torch.tensor([3, -4])
+    secret = [t.share(alice, bob, crypto_provider=james) for t in (a.fix_precision(**BINARY), b)]
+    torch.testing.assert_close(opened(torch.div(*secret)), a / b, rtol=0, atol=1e-4)
+    torch.testing.assert_close(opened(torch.div(*secret[::-1])), b / a, rtol=0, atol=1e-4)
+
+
+def test_secret_integers_are_divided_to_within_one(hook):
+    alice, bob, james = (sy.VirtualWorker(hook, id=name) for name in ("alice", "bob", "james"))
+    a, b = torch.tensor([25, 9, -9, 0, 7, 100000]), torch.tensor([5, 2, 2, 3, -2, 3])
+    x, y = (t.share(alice, bob, crypto_provider=james) for t in (a, b))
+    for found, exact in ((torch.div(x, y), a / b), (x / 2, a / 2), (x / torch.tensor(7), a / 7)):
+        assert (found.get() - exact).abs().max() <= 1
 
 
 X = torch.tensor([[1.5, -3.0, 0.75], [4.5, -1.05, 0.375], [-12.5, 0.0, 30.0]])
@@ -159,10 +181,27 @@ def test_losses_and_gradients(share, name):
     check(share, LOSSES[name], LOGITS, Y, 2e-4)
 
 
+@pytest.mark.parametrize("settings", [{"protocol": "fss"}, {"width": 32}, {"protocol": "fss", "width": 32}])
+def test_other_ways_to_compare(hook, settings):
+    alice, bob, james = (sy.VirtualWorker(hook, id=name) for name in ("alice", "bob", "james"))
+    x, y = (t.fix_precision(**BINARY).share(alice, bob, crypto_provider=james, **settings) for t in (10 * X, Y))
+    for name in ("exp", "log", "sigmoid", "leaky_relu", "hardtanh"):
+        found, exact = opened(ELEMENTWISE[name](x, y)), ELEMENTWISE[name](10 * X, Y)
+        torch.testing.assert_close(found, exact, rtol=2e-4, atol=2e-4)
+    torch.testing.assert_close(opened(torch.div(x, y)), 10 * X / Y, rtol=2e-4, atol=2e-4)
+    assert x.exp().child.child.width == settings.get("width", 64)
+
+
 @pytest.mark.parametrize("loss", [F.cross_entropy, F.binary_cross_entropy_with_logits])
 def test_losses_of_secret_targets(share, loss):
     hot = share(HOT)
     check(share, lambda x, y: loss(x, hot if x.__class__ is not torch.Tensor else HOT), LOGITS, Y, 2e-4)
+
+
+def test_binary_cross_entropy_of_certainty_is_finite(hook):
+    x = torch.tensor([0.0, 1.0, 0.5]).fix_precision(**BINARY).requires_grad_()
+    F.binary_cross_entropy(x, torch.tensor([1.0, 1.0, 1.0])).backward()
+    assert opened(x.grad).tolist() == pytest.approx([0, 0, -2 / 3], abs=1e-3)
 
 
 def test_secret_class_numbers_are_refused(share):

@@ -14,7 +14,9 @@ import torch
 
 import syft.exceptions
 from syft.core.ids import new_id
-from syft.core.messages import Command, Ref
+from syft.core.messages import Command, Failure, Ref, Shown, Take
+from syft.encoded.bilinear import PRODUCTS, largest
+from syft.encoded.moves import MOVES
 from syft.exceptions import (
     GetNotPermittedError,
     LimitExceededError,
@@ -24,9 +26,10 @@ from syft.exceptions import (
 )
 from syft.mpc import service
 from syft.mpc.protocols import multiply
-from syft.tensors.bilinear import PRODUCTS, largest
-from syft.tensors.moves import MOVES
+from syft.serde import decode, encode
+from tests.mpc.hostile_steps import Client
 from tests.mpc.parties import Parties, new_parties
+from tests.security.stranger import hide
 
 PROGRAM = Path(__file__).with_name("hostile_steps.py")
 ORDINARY = {
@@ -73,7 +76,7 @@ def attack(seed: int, times: int) -> None:
 
 def test_senseless_steps_are_answered_with_errors() -> None:
     """No crash, no hang, no memory beyond the limit of the worker."""
-    attack(1, 150)
+    attack(1, 100)
 
 
 @pytest.mark.slow
@@ -193,6 +196,15 @@ def test_steps_that_would_take_too_much_memory_are_refused_before_they_begin(
         send(group.holders[0], op, *strip, *args)
 
 
+def test_the_provider_refuses_sizes_as_well(group: Parties) -> None:
+    """Before it makes anything of them."""
+    x = group.shared([1])
+    for op in ("mpc.deal_mask", "mpc.deal_zeros"):
+        for shape in ((2**40,), (2**20, 2**20)):
+            with pytest.raises(LimitExceededError, match="this step would take"):
+                send(group.provider, op, x.group.name, x.group.number(), shape)
+
+
 def test_the_largest_tensor_of_a_product_is_known_beforehand() -> None:
     """It bounds what torch allocates for the result and on the way to it."""
     assert largest("mul", (), torch.Size([3, 1]), torch.Size([4])) == 12
@@ -217,6 +229,16 @@ def test_operands_of_other_kinds_are_refused_with_a_sentence(group: Parties) -> 
     operand = (torch.tensor([1]), torch.tensor([1]), (None,) * 1000)
     with pytest.raises(ProtocolStepError, match="2 masks at most"):
         send(holder, "mpc.product", name, 1, "mul", (), operand, operand, None)
+    parts = (torch.tensor([1]), torch.ones(1000, 1).long(), (None,))
+    for left, right in (
+        (parts, parts),
+        (parts, (parts[0], parts[0], (None,))),
+        ((parts[0], parts[0], (parts[1],)), parts),
+    ):
+        with pytest.raises(ProtocolStepError, match="one shape"):
+            send(holder, "mpc.product", name, 1, "mul", (), left, right, None)
+    with pytest.raises(ProtocolStepError, match="one shape"):
+        send(holder, "mpc.truncate", name, 1, torch.ones(1000, 1).long(), torch.ones(1000).long(), None)
     with pytest.raises(UsageError, match="fewer fractional digits"):
         send(holder, "mpc.fix_precision", torch.ones(1), {"precision_fractional": 2**62})
     assert not {"set_", "as_strided"} & MOVES.keys() and "einsum" not in PRODUCTS
@@ -254,3 +276,38 @@ def test_a_worker_is_in_so_many_groups_at_most(group: Parties) -> None:
         group.provider.ask("mpc", "leave", f"group {i}")
     x = group.shared([3])
     assert multiply("mul", (), x, x).get().item() == 9
+
+
+def with_private(value: Any, worker: Any, found: list[Any]) -> list[Any]:
+    """All that comes of an operand when one of the tensors in it, also behind a reference, is made private."""
+    if type(value) in (tuple, list):
+        return [
+            type(value)((*value[:i], other, *value[i + 1 :]))
+            for i, part in enumerate(value)
+            for other in with_private(part, worker, found)
+        ]
+    tensor = worker._objects.get(value.id) if type(value) is Ref else value
+    if type(tensor) is not torch.Tensor:
+        return []
+    name = f"private {new_id()}"
+    hide(worker, name, tensor.clone())
+    found.append(name)
+    return [Ref(name)]
+
+
+def test_no_step_gives_away_what_is_private(hook: Any) -> None:
+    """Every tensor of every step in turn: an error comes back, or what is kept is private as well."""
+    client, tried = Client(1), 0
+    client.learn()
+    for worker, command in client.valid:
+        for args in with_private(command.args, worker, []):
+            if args[0] == client.group.name and command.op != "mpc.deal_arranged":
+                args = (args[0], client.group.number(), *args[2:])
+            result = new_id()
+            reply = decode(worker.recv_msg(encode(Command(command.op, args, None, result, False))), None)
+            tried += 1
+            assert not isinstance(reply, Shown), command.op
+            if not isinstance(reply, Failure) and result in worker._objects:
+                taken = decode(worker.recv_msg(encode(Take((Ref(result),), keep=True))), None)
+                assert isinstance(taken, Failure), command.op
+    assert tried > 100

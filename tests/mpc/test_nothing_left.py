@@ -47,7 +47,7 @@ def test_a_thousand_operations_leave_nothing(group: Parties) -> None:
     """At the holders and at the provider there is as much after one round of all protocols as after many."""
     x = group.shared(torch.arange(4).reshape(2, 2))
     seen = []
-    for _ in range(125):
+    for _ in range(120):
         everything(group, x)
         seen.append(group.objects())
     assert set(map(tuple, seen)) == {(1, 1, 1, 1)}, "a share each, and the mask that x was opened under"
@@ -61,13 +61,13 @@ def test_training_leaves_nothing(group: Parties) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     data, target = group.fixed(torch.randn(5, 3)), group.fixed(torch.randn(5, 1))
     seen = []
-    for _ in range(6):
+    for _ in range(4):
         optimizer.zero_grad()
         ((model(data) - target) ** 2).mean().backward()
         optimizer.step()
         gc.collect()
         seen.append(tuple(group.objects()))
-    assert len(set(seen[2:])) == 1
+    assert len(set(seen[1:])) == 1
     optimizer.zero_grad()
 
 

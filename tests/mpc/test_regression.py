@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import syft as sy
+from syft.encoded.number import Number
 from syft.exceptions import (
     CryptoProviderError,
     EncodingError,
@@ -24,7 +25,6 @@ from syft.mpc.linalg import normal_equations as ne
 from syft.mpc.linalg.student import two_sided_p
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.sandbox import generated_housing
-from syft.tensors.number import Number
 
 TRUE = torch.tensor([1.0, 2.0], dtype=torch.float64)
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from syft.encoded import selection
+from syft.encoded.costs import profile
 from syft.exceptions import CryptoProviderError
 from syft.mpc.sharing import is_shared
-from syft.tensors import selection
-from syft.tensors.costs import profile
 from tests.conftest import WorkerMaker
 from tests.tensors.selections import DISTINCT, GRADIENTS, IMAGE, POOLS, TIED, TIES, Function, flat
 

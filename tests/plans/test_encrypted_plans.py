@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import syft as sy
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import PlanBuildError, UsageError
-from syft.tensors.encoded import EncodedTensor
 
 DIGITS = {"base": 2, "precision_fractional": 16}
 X = torch.tensor([[0.5, -1.0, 2.0], [1.0, 0.25, -0.5], [0.0, 3.0, 1.0]])

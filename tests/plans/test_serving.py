@@ -133,7 +133,7 @@ def test_arguments_that_make_no_sense(bob: Any) -> None:
         bob.serve_model({}, "m")
     with pytest.raises(UsageError, match="is not built"):
         bob.serve_model(sy.Plan("p", forward=lambda x: x), "m")
-    with pytest.raises(UsageError, match="encrypted"):
+    with pytest.raises(UsageError, match="a plan whose state is shared"):
         bob.serve_model(mlp(), "m", mpc=True)
     assert bob.models == []
     bob.serve_model(mlp(), "m", allow_remote_inference=True, example=torch.zeros(2, 3))

@@ -243,7 +243,7 @@ class TestControlsOfNames:
 
     def test_of_the_op_table(self, stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
         resolve = lambda name: SimpleNamespace(  # noqa: E731
-            key="", fn=lambda *a: getattr(a[0], name.split(".")[-1])(), returns=executor.Returns.ANY
+            name=name, key="", fn=lambda *a: getattr(a[0], name.split(".")[-1])(), returns=executor.Returns.ANY
         )
         monkeypatch.setattr(executor, "op_named", resolve)
         assert stranger.run("Tensor.tolist", Ref("x"), result="out")
@@ -546,7 +546,7 @@ def test_errors_inside_of_an_op_are_answers(
         raise error("inside")
 
     with monkeypatch.context() as patch:
-        op = SimpleNamespace(key="", fn=fail, returns=executor.Returns.TENSOR)
+        op = SimpleNamespace(name="fail", key="", fn=fail, returns=executor.Returns.TENSOR)
         patch.setattr(executor, "op_named", lambda name: op)
         reply = stranger.run("torch.add", Ref("x"), 1, result="out")
     assert (reply.kind, reply.message) == (error.__name__, "inside")

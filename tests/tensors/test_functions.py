@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
+from syft.encoded import activations as a
+from syft.encoded import functions as f
+from syft.encoded.encoding import Encoding
+from syft.encoded.number import Number
 from syft.exceptions import DivisionByZeroError, SyftError, UnsupportedOp, UsageError
-from syft.tensors import activations as a
-from syft.tensors import functions as f
-from syft.tensors.encoding import Encoding
-from syft.tensors.number import Number
 
 pytestmark = pytest.mark.usefixtures("hook")
 

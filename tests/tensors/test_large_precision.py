@@ -15,20 +15,23 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 import syft as sy
+from syft.core.ops import BY_NAME
+from syft.encoded import large as large_module
+from syft.encoded.digits import BITS, large, read, toward_zero, written
+from syft.encoded.large import LargePrecisionTensor
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import (
     ConsumedPointerError,
     DecodeError,
     DivisionByZeroError,
     EncodingError,
+    LimitExceededError,
     NotSupportedError,
     UnsupportedOp,
     UsageError,
 )
 from syft.serde import deserialize, serialize
-from syft.tensors import large as large_module
-from syft.tensors.digits import BITS, large, read, toward_zero, written
-from syft.tensors.encoded import EncodedTensor
-from syft.tensors.large import LargePrecisionTensor
+from syft.workers.result_limits import check_result, prepare
 from tests.mpc.parties import Parties, parties
 
 pytestmark = pytest.mark.usefixtures("hook")
@@ -316,7 +319,7 @@ MOVES: dict[str, Callable[[Any], Any]] = {
     "permute": lambda x: x.permute(1, 0),
     "cat": lambda x: torch.cat([x, x + 1]),
     "stack": lambda x: torch.stack([x, -x], 1),
-    "expand": lambda x: x[0].expand(4, 3),
+    "repeat": lambda x: x.repeat(2, 3),
     "view_as": lambda x: x.view_as(x.reshape(3, 2)),
     "pad": lambda x: F.pad(x, (1, 0)),
     "tril": lambda x: x.tril(),
@@ -386,6 +389,17 @@ def test_what_a_stranger_writes_is_checked(change: dict[str, Any], monkeypatch: 
     monkeypatch.undo()
     with pytest.raises((DecodeError, UsageError)):
         deserialize(data)
+
+
+def test_a_worker_measures_results_by_the_shape_of_the_values() -> None:
+    prepare()
+    x = large_of([[1.5, -3.0]])
+    repeat = BY_NAME["Tensor.repeat"]
+    assert check_result(repeat, (x, 3, 2), {}, 1 << 20)
+    with pytest.raises(LimitExceededError):
+        check_result(repeat, (x, 10**9, 2), {}, 1 << 20)
+    with pytest.raises(UnsupportedOp):
+        x.expand(10**9, 2)  # would take no memory in torch, but does here
 
 
 # --- sharing --------------------------------------------------------------------------------------

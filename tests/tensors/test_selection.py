@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional as F
 
 import syft as sy
+from syft.encoded import selection
+from syft.encoded.number import Number
+from syft.encoded.windows import Lines, Window
 from syft.exceptions import UnsupportedOp, UsageError
-from syft.tensors import selection
-from syft.tensors.number import Number
-from syft.tensors.windows import Lines, Window
 from tests.tensors.selections import DISTINCT, GRADIENTS, IMAGE, POOLS, TIED, TIES, Function, flat
 
 

@@ -12,10 +12,12 @@ from torch.utils.data import Dataset
 from syft.core.ids import new_id
 from syft.core.messages import Found, Put, Stored
 from syft.core.session import SESSION
+from syft.encoded.precision import fix_precision, float_precision
 from syft.exceptions import FederatedError, NotRemoteError
 from syft.federated.collate import default_collate, select_rows
+from syft.mpc.sharing import share
 from syft.serde.registry import serializable
-from syft.tensors.base import wrap
+from syft.tensors.base import is_wrapper, wrap
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import pointer_to
 from syft.workers.base import POINTERS
@@ -29,7 +31,7 @@ class BaseDataset(Dataset[Any]):
         data: the samples along dimension 0: a tensor (local or remote) or any sequence.
         targets: what belongs to them, of the same length and in the same place.
         transform: called on a sample as it is read. A local tensor comes to it as a numpy array and what
-            it returns becomes a tensor; a remote one comes as it is, so it must be made of torch functions.
+            it returns becomes a tensor; a remote or encoded one comes as it is, so it must be made of torch functions.
             It stays here when the data set is sent.
         owner: the worker that the data set belongs to.
         id: its id; drawn when None.
@@ -76,7 +78,7 @@ class BaseDataset(Dataset[Any]):
     def _transformed(self, sample: Any) -> Any:
         if self.transform_ is None:
             return sample
-        if getattr(sample, "location", None) is not None:
+        if is_wrapper(sample):
             return self.transform_(sample)
         return torch.as_tensor(self.transform_(np.asarray(sample)))
 
@@ -201,7 +203,7 @@ class BaseDataset(Dataset[Any]):
         )
 
     def get(self) -> Self:
-        """Fetch remote fields, in place; returns the data set.
+        """Fetch remote or shared fields, in place; returns the data set.
 
         Raises:
             NotRemoteError: the fields are here and plain.
@@ -210,6 +212,48 @@ class BaseDataset(Dataset[Any]):
             raise NotRemoteError("this data set is here already: .get() fetches the fields of one that is on a worker")
         self.data = self.data.get()  # one by one: if the second is refused, the first is not lost
         self.targets = self.targets.get()
+        return self
+
+    def fix_precision(self, **settings: Any) -> Self:
+        """Write data and targets with a fixed number of fractional digits, in place.
+
+        Args:
+            **settings: of `syft.encoded.precision.fix_precision`, such as ``base`` and ``precision_fractional``.
+
+        Returns:
+            This data set.
+
+        Raises:
+            FederatedError: a field is not made of numbers.
+        """
+        return self._changed(lambda field: fix_precision(field, **settings))
+
+    fix_prec = fix_precision
+
+    def float_precision(self) -> Self:
+        """Data and targets as float32, in place; returns the data set."""
+        return self._changed(float_precision)
+
+    float_prec = float_precision
+
+    def share(self, *owners: Any, **settings: Any) -> Self:
+        """Share data and targets, in place; `get` fetches them.
+
+        Args:
+            *owners: the holders.
+            **settings: of `syft.mpc.sharing.share`, such as ``crypto_provider``.
+
+        Returns:
+            This data set.
+
+        Raises:
+            UsageError: a field has fractions and no fixed precision.
+        """
+        return self._changed(lambda field: share(field, *owners, **settings))
+
+    def _changed(self, change: Callable[[torch.Tensor], Any]) -> Self:
+        # Both before either is kept: a data set of which one field could not be changed would be of no use.
+        self.data, self.targets = change(self.get_data()), change(self.get_targets())
         return self
 
     def to_wire(self) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import torch
 
 from syft.core.messages import Shown
 from syft.core.ops import Step, kernel
+from syft.encoded.bilinear import largest, product, product_shape
+from syft.encoded.moves import move, moved_shape
 from syft.mpc.carry_tree import U64
 from syft.mpc.kernels import as_tensor
 from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
-from syft.tensors.bilinear import largest, product, product_shape
-from syft.tensors.moves import move, moved_shape
 
 TOP = U64(1 << 63)
 
@@ -86,9 +86,7 @@ def deal_arranged(service: MpcService, group: str, masks: Masks, name: str, args
 def deal_zeros(service: MpcService, group: str, number: int, shape: Any) -> Shown:
     """Share zeros."""
     count = torch.Size(shape).numel()
-    service.check(8 * count)
-    words = np.zeros(count, U64)
-    return _shown(service.dealer(group).deal(number, ring_elements(count, 1), lambda _: (words,)))
+    return _shown(service.dealer(group).deal(number, ring_elements(count, 1), lambda _: (np.zeros(count, U64),)))
 
 
 def divided(words: Words, divisor: int) -> Words:

@@ -16,10 +16,10 @@ import torch
 from syft.core.ids import new_id
 from syft.core.messages import Shown
 from syft.core.random import SYSTEM_RANDOM
+from syft.encoded.costs import ACTIVE
 from syft.exceptions import EmptyCryptoPrimitiveStoreError
 from syft.mpc.prepared import Dealt, Prepared
 from syft.mpc.steps import run_at, step
-from syft.tensors.costs import ACTIVE
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 

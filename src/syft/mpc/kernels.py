@@ -13,11 +13,11 @@ import torch
 
 from syft.core.messages import Shown
 from syft.core.ops import kernel
+from syft.encoded.bilinear import largest, product, product_shape
+from syft.encoded.moves import move, moved_shape
 from syft.exceptions import ProtocolStepError
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
-from syft.tensors.bilinear import largest, product, product_shape
-from syft.tensors.moves import move, moved_shape
 
 Coefficients = tuple[torch.Tensor | None, ...]
 _MOST_MASKS = 2  # those of a quotient
@@ -71,8 +71,8 @@ def multiply(
     (x_share, x_public, x_coefficients), (y_share, y_public, y_coefficients) = x, y
     if max(len(x_coefficients), len(y_coefficients)) > _MOST_MASKS:
         raise ProtocolStepError(f"a value is hidden by {_MOST_MASKS} masks at most")
-    _check_shapes(x_share, x_public, *x_coefficients)
-    _check_shapes(y_share, y_public, *y_coefficients)
+    _same_shape(x_share, x_public, *x_coefficients)
+    _same_shape(y_share, y_public, *y_coefficients)
     pairs = [(c, d) for c in x_coefficients for d in y_coefficients]
     service.check(8 * largest(kind, spec, x_share.shape, y_share.shape))
     layout = ring_elements(product_shape(kind, spec, x_share.shape, y_share.shape).numel(), len(pairs))
@@ -86,13 +86,10 @@ def multiply(
     return out
 
 
-def _check_shapes(share: torch.Tensor, *public: torch.Tensor | None) -> None:
-    # Others would be broadcast, to more than the sizes of the shares say.
-    for one in public:
-        if one is not None and one.shape != share.shape:
-            raise ProtocolStepError(
-                f"what is public of a value has the shape of its shares, {tuple(share.shape)}, not {tuple(one.shape)}"
-            )
+def _same_shape(first: torch.Tensor, *others: torch.Tensor | None) -> None:
+    # Sizes are looked at for the first; others would be broadcast beyond them.
+    if any(other is not None and other.shape != first.shape for other in others):
+        raise ProtocolStepError(f"all parts of a masked value have one shape, here {tuple(first.shape)}")
 
 
 def _scaled(term: torch.Tensor, coefficient: torch.Tensor | None) -> torch.Tensor:
@@ -131,7 +128,7 @@ def truncate(
     correction: torch.Tensor | None,
 ) -> torch.Tensor:
     """A share of a quotient ``public - A + signs * B``, A and B being what the provider made of the mask."""
-    _check_shapes(public, signs)
+    _same_shape(public, signs)
     party = service.party(group)
     a, b = party.material(number, ring_elements(public.numel(), 2), correction)
     out = as_tensor(b, public.shape) * signs

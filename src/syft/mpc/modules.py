@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from syft.encoded.precision import change_all, module_fix_precision, module_float_precision
+from syft.encoded.tensor import EncodedTensor
 from syft.mpc.sharing import get, is_shared, share
 from syft.tensors import modules
-from syft.tensors.encoded import EncodedTensor
-from syft.tensors.precision import change_all, module_fix_precision, module_float_precision
 
 
 def module_share(self: nn.Module, *owners: Any, requires_grad: bool | None = None, **kwargs: Any) -> nn.Module:

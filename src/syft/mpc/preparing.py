@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
+from syft.encoded.tensor import EncodedTensor, number_of, tensor_of
 from syft.exceptions import UsageError
 from syft.mpc.group import PREPARED, STORE, Group
 from syft.mpc.prepared import Script
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.mpc.sharing import share, shared_under
-from syft.tensors.encoded import EncodedTensor, number_of, tensor_of
 
 
 def prepare(self: Any, function: Callable[..., Any], *inputs: Any, n_instances: int = 1) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from syft.encoded.bilinear import Spec, product_shape
 from syft.mpc.carry_tree import U64
 from syft.mpc.comparison import EQUAL, ORDER
 from syft.mpc.comparisons import comparison_named
@@ -23,7 +24,6 @@ from syft.mpc.public import Public
 from syft.mpc.shared import AdditiveSharingTensor, open_all
 from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
-from syft.tensors.bilinear import Spec, product_shape
 from syft.tensors.pointer import PointerTensor
 
 _HALF_RANGE = 1 << 62
@@ -34,7 +34,7 @@ def multiply(kind: str, spec: Spec, x: AdditiveSharingTensor, y: AdditiveSharing
     """The product of two shared values, exact in the ring.
 
     Args:
-        kind: of `syft.tensors.bilinear.PRODUCTS`.
+        kind: of `syft.encoded.bilinear.PRODUCTS`.
         spec: what that needs.
         x: shared.
         y: shared among the same holders.

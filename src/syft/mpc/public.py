@@ -9,7 +9,7 @@ import torch
 
 from syft.core.ids import new_id
 from syft.core.messages import Command, Put
-from syft.tensors.moves import move
+from syft.encoded.moves import move
 from syft.tensors.pointer import PointerTensor, pointer_to
 
 

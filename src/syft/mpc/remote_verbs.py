@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from syft.core.ops import kernel
+from syft.encoded.large import FIELD
+from syft.encoded.precision import fix_precision, float_precision, needs_large
 from syft.mpc.service import MpcService
 from syft.mpc.sharing import share
 from syft.tensors.base import is_wrapper
-from syft.tensors.large import FIELD
-from syft.tensors.precision import fix_precision, float_precision, needs_large
 
 _BESIDE_DIGITS = 40  # bytes: a Python integer has 30 bits in each 4 of the others
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import torch
 
+from syft.encoded.bilinear import Spec
+from syft.encoded.shapes import broadcast
 from syft.mpc import protocols
 from syft.mpc.public import Public
-from syft.mpc.shared import AdditiveSharingTensor
+from syft.mpc.shared import WIDTHS, AdditiveSharingTensor
 from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
-from syft.tensors.bilinear import Spec
-from syft.tensors.shapes import broadcast
 
 Shared = AdditiveSharingTensor
 
 
 class SharedRing:
-    """See `syft.tensors.ring.Ring`. One operand at least is shared; tensors of int64 are public."""
+    """See `syft.encoded.ring.Ring`. One operand at least is shared; tensors of int64 are public."""
 
     def add(self, a: Any, b: Any) -> Shared:
         """See `Ring`."""
@@ -56,6 +56,14 @@ class SharedRing:
     def negative(self, a: Shared) -> Shared:
         """See `Ring`."""
         return protocols.is_negative(a)
+
+    def negative_wide(self, a: Shared) -> Shared:
+        """See `Ring`."""
+        wide = a.like(a.shares, a.shape)
+        wide.width = max(WIDTHS)
+        bits = protocols.is_negative(wide)
+        bits.width = a.width
+        return bits
 
     def zero(self, a: Shared) -> Shared:
         """See `Ring`."""

@@ -13,6 +13,7 @@ from syft.core.messages import Put, Take
 from syft.core.ops import Op
 from syft.core.random import SYSTEM_RANDOM
 from syft.core.session import SESSION
+from syft.encoded.moves import MOVES, moved_shape
 from syft.exceptions import (
     ConsumedPointerError,
     CryptoProviderError,
@@ -27,7 +28,6 @@ from syft.mpc.public import Public
 from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
 from syft.tensors.base import SyftTensor, unwrap
-from syft.tensors.moves import MOVES, moved_shape
 from syft.tensors.multi_pointer import MultiPointerTensor
 from syft.tensors.pointer import PointerTensor, pointer_to
 
@@ -279,7 +279,7 @@ class AdditiveSharingTensor(SyftTensor):
         """Run an op that moves elements or adds them up.
 
         Args:
-            name: of `syft.tensors.moves`.
+            name: of `syft.encoded.moves`.
             *args: its plain operands.
         """
         shares = {

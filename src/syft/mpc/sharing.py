@@ -8,18 +8,18 @@ from typing import Any
 import torch
 
 from syft.core.session import SESSION
+from syft.encoded.fixed import FixedPrecisionTensor
+from syft.encoded.large import LargePrecisionTensor
+from syft.encoded.number import Number, settled
+from syft.encoded.precision import fix_precision
+from syft.encoded.tensor import EncodedTensor, become, link_under, number_of, tensor_of
 from syft.exceptions import CryptoProviderError, NotRemoteError, NotSupportedError, UsageError
 from syft.mpc.comparisons import COMPARISONS, comparison_named
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
-from syft.tensors.encoded import EncodedTensor, become, link_under, number_of, tensor_of
-from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.in_place import swapped
-from syft.tensors.large import LargePrecisionTensor
-from syft.tensors.number import Number, settled
 from syft.tensors.pointer import PointerTensor
-from syft.tensors.precision import fix_precision
 
 
 def share(

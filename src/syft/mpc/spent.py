@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 
 from syft.exceptions import LimitExceededError, ProtocolStepError
@@ -18,10 +19,11 @@ class Spent:
     [[0, 3]]
     """
 
-    __slots__ = ("ranges",)
+    __slots__ = ("_lock", "ranges")
 
     def __init__(self) -> None:
         self.ranges: list[list[int]] = []
+        self._lock = threading.Lock()  # several threads may compute with the same keys
 
     def add(self, number: int) -> None:
         """Use a number up.
@@ -32,6 +34,10 @@ class Spent:
         """
         if type(number) is not int or not 0 <= number < 1 << 64:
             raise ProtocolStepError(f"a tape has no strip {number!r}; they are numbered from 0 to 2^64 - 1")
+        with self._lock:
+            self._add(number)
+
+    def _add(self, number: int) -> None:
         ranges = self.ranges
         if ranges and number == ranges[-1][1]:
             ranges[-1][1] += 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from syft.encoded.fixed import FixedPrecisionTensor
+from syft.encoded.tensor import EncodedTensor, link_under
 from syft.exceptions import DecodeError
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor
 from syft.serde.checks import dimension, each, object_id, optional, pair, text
 from syft.serde.registry import register
 from syft.tensors.base import unwrap
-from syft.tensors.encoded import EncodedTensor, link_under
-from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.pointer import PointerTensor
 from syft.tensors.wire import place_of
 

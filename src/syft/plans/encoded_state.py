@@ -6,14 +6,14 @@ from typing import Any, Self
 
 import torch
 
+from syft.encoded.precision import change_each, fix_precision, float_precision
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import UsageError
 from syft.mpc.modules import fetched, sharing
 from syft.mpc.sharing import duplicated, is_shared, shared_under
 from syft.plans.dimensions import map_parts
 from syft.plans.state import State
 from syft.tensors.base import is_wrapper, link_of
-from syft.tensors.encoded import EncodedTensor
-from syft.tensors.precision import change_each, fix_precision, float_precision
 
 
 class EncodedState:

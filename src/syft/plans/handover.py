@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from syft.encoded.tensor import EncodedTensor, number_of, tensor_of
 from syft.exceptions import ConnectionLost, ModelNotFoundError, PlanArgumentError
 from syft.mpc.sharing import duplicated, is_shared, shared_under
 from syft.plans.dimensions import map_parts
 from syft.plans.plan import Plan
-from syft.tensors.encoded import EncodedTensor, number_of, tensor_of
 from syft.tensors.pointer import pointer_to
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from syft.core.ids import new_id
 from syft.core.messages import Put, Ref
 from syft.core.session import SESSION
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import PlanArgumentError, PlanBuildError, PlanNotBuiltError, UsageError
 from syft.mpc.sharing import duplicated, is_shared
 from syft.plans import code
@@ -26,7 +27,6 @@ from syft.plans.recorder import recorder_of
 from syft.plans.recording import Instruction, Recording
 from syft.plans.state import Attributes, State, owned_by, owned_by_state
 from syft.plans.tree import bind, shapes_of
-from syft.tensors.encoded import EncodedTensor
 from syft.tensors.verbs import own
 
 # Attributes of a plan itself, in which no state of its user is looked for.

@@ -12,13 +12,13 @@ from syft.core import messages as m
 from syft.core.ids import new_id
 from syft.core.ops import BY_FUNC, BY_NAME, op_named
 from syft.core.session import SESSION
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import PlanBuildError
 from syft.plans.dimensions import CONTAINERS, Dimension, map_parts
 from syft.plans.optimizers import options_of, stock_optimizer
 from syft.plans.recording import PLAIN, Optimize, Pattern, Step
 from syft.plans.watched import Watched
 from syft.tensors.base import WrappedParameter, Wrapper, is_wrapper, link_of, unwrap, wrap
-from syft.tensors.encoded import EncodedTensor
 from syft.tensors.in_place import become_local, become_wrapper
 from syft.tensors.pointer import PointerTensor, pointer_to
 from syft.tensors.verbs import description_of

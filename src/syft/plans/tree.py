@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
+from syft.encoded.fixed import FixedPrecisionTensor
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import PlanArgumentError, PlanBuildError
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.plans.dimensions import map_parts
 from syft.plans.recording import Input, Parameter, Recording
-from syft.tensors.encoded import EncodedTensor
-from syft.tensors.fixed import FixedPrecisionTensor
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
 

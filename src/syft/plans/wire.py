@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from syft.core.messages import Found, Ref
+from syft.encoded.tensor import EncodedTensor
 from syft.plans.dimensions import ARITHMETIC, COMPARISONS, Arithmetic, Condition, Size, refs_of
 from syft.plans.optimizers import OPTIMIZERS, check_state, stock_optimizer
 from syft.plans.plan import Plan
@@ -17,7 +18,6 @@ from syft.plans.program import EXPECTED
 from syft.plans.recording import PLAIN, Expect, Input, Optimize, Parameter, Recording, Step, made_by, refs_in
 from syft.serde.checks import dimension, each, flag, items, keywords, object_id, one_of, optional, text
 from syft.serde.registry import register
-from syft.tensors.encoded import EncodedTensor
 from syft.workers.base import POINTERS
 
 VERSION = 1

@@ -13,7 +13,6 @@ import torch
 
 from syft.exceptions import UsageError
 from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, is_wrapper
-from syft.tensors.large import LargePrecisionTensor
 
 _NoTorchFunction = torch._C.DisableTorchFunctionSubclass
 _EMPTY = torch.empty(0)
@@ -82,7 +81,7 @@ def swapped(tensor: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     Raises:
         UsageError: a parameter would become a large-precision tensor.
     """
-    if isinstance(tensor, torch.nn.Parameter) and isinstance(value.__dict__.get("child"), LargePrecisionTensor):
+    if isinstance(tensor, torch.nn.Parameter) and not getattr(value.__dict__.get("child"), "trainable", True):
         largest = tensor.detach().abs().max().item()
         raise UsageError(
             "a parameter cannot have large precision, as gradients are of 64 bits: use base=2 and "

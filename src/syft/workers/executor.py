@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
 from syft.core.ops import KERNEL, Op, Returns, Step, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
-from syft.tensors.base import Wrapper, is_wrapper, link_of, unwrap
+from syft.tensors.base import SyftTensor, Wrapper, is_wrapper, link_of, unwrap
 from syft.tensors.outputs import Outputs, names_of_results
 from syft.tensors.permission import may_see
 from syft.tensors.pointer import PointerTensor
@@ -25,6 +25,9 @@ from syft.workers.store import ObjectStore
 
 _REF = m.Ref
 _TENSOR = Returns.TENSOR
+# The verbs of encoded tensors look at what they get themselves.
+_TAKES_LINKS = frozenset({"mpc.fix_precision", "mpc.float_precision", "mpc.share"})
+_NO_LINKS = frozenset({torch.Tensor, type(None), bool, int, float, str})
 # What a worker may answer with as it is. Tensors, and whatever else an op may return, stay.
 _ANSWERS = frozenset(
     {bool, int, float, complex, str, bytes, type(None), torch.Size, torch.dtype, torch.device, torch.layout}
@@ -92,6 +95,8 @@ class Executor:
         kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
         limit = self.policy.result_bytes
         if op.name.startswith(KERNEL):
+            if op.name not in _TAKES_LINKS and not (_plain(args) and _plain(kwargs.values())):
+                raise GetNotPermittedError(f"{op.name!r} takes plain tensors only: what it computes is shown to others")
             args.insert(0, self.worker.service(PROTOCOLS))
         elif op.key in GUARDED:
             self.policy.check(op, args, kwargs)
@@ -299,6 +304,18 @@ class Executor:
             kind = "tensor" if isinstance(obj, torch.Tensor) else getattr(type(obj), "remote_kind", "object")
             found.append(m.Found(id, kind, tuple(tags), description, shape))
         return found
+
+
+def _plain(values: Iterable[Any]) -> bool:
+    # A private tensor among the operands would be added to plain ones in place.
+    for value in values:
+        kind = type(value)
+        if kind is tuple or kind is list:
+            if not _plain(value):
+                return False
+        elif kind not in _NO_LINKS and isinstance(value, (torch.Tensor, SyftTensor)):
+            return False
+    return True
 
 
 def _bound_method(target: Any, offered: frozenset[str], name: str) -> Any:

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.normalising import rescaled, times
+from syft.encoded.number import Number
 from syft.exceptions import UsageError
 from syft.mpc.linalg.estimates import checked_digits, degrees_of_freedom, opened, p_values
 from syft.mpc.linalg.matrices import inv_upper
@@ -28,9 +31,6 @@ from syft.mpc.linalg.normal_equations import (
     unexplained,
 )
 from syft.mpc.linalg.pooled import checked, pooled
-from syft.tensors import number as n
-from syft.tensors.normalising import rescaled, times
-from syft.tensors.number import Number
 
 _ROOTS = 1 << 40
 _SPREADS = 1 << 24

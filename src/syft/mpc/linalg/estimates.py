@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from syft.encoded.number import Number
+from syft.encoded.ring import ring_of
 from syft.exceptions import UsageError
 from syft.mpc.linalg.normal_equations import SOLUTION_BITS
 from syft.mpc.linalg.student import two_sided_p
-from syft.tensors.number import Number
-from syft.tensors.ring import ring_of
 
 _MOST_DIGITS = 6
 

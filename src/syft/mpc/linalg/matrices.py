@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
+from syft.encoded.normalising import rescaled, times
+from syft.encoded.number import Number, settled
+from syft.encoded.ring import ring_of
+from syft.encoded.tensor import EncodedTensor, number_of, tensor_of
 from syft.exceptions import UsageError
 from syft.mpc.linalg.normal_equations import ROOT_OF, roots
 from syft.mpc.sharing import is_shared
 from syft.tensors.base import is_wrapper
-from syft.tensors.encoded import EncodedTensor, number_of, tensor_of
-from syft.tensors.normalising import rescaled, times
-from syft.tensors.number import Number, settled
-from syft.tensors.ring import ring_of
 
 MODES = ("reduced", "complete", "r")
 _HEADROOM = 16  # norms are below 4 times what is said of them
@@ -31,7 +31,7 @@ def inv_sym(t: torch.Tensor) -> torch.Tensor:
 
     Args:
         t: of shape (n, n): a tensor, a wrapped pointer, or numbers in fixed precision, shared or not. Of these, pivots
-            and their reciprocals must be in the range of `syft.tensors.functions.reciprocal`.
+            and their reciprocals must be in the range of `syft.encoded.functions.reciprocal`.
 
     Returns:
         Of the same kind and shape.

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import torch
 
-from syft.tensors import number as n
-from syft.tensors.normalising import affine, rescaled, times
-from syft.tensors.number import Number
-from syft.tensors.ring import ring_of
+from syft.encoded import number as n
+from syft.encoded.normalising import affine, rescaled, times
+from syft.encoded.number import Number
+from syft.encoded.ring import ring_of
 
 MOMENT_BITS = 28
 """Fractional binary digits of the moments, and of what the equations are solved with."""

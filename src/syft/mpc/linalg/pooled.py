@@ -9,12 +9,12 @@ import torch
 
 from syft.core.random import SYSTEM_RANDOM
 from syft.core.session import SESSION
+from syft.encoded import number as n
+from syft.encoded.number import Number
+from syft.encoded.tensor import number_of
 from syft.exceptions import EncodingError, NotRemoteError, TensorsNotCollocatedException, UsageError
 from syft.mpc.linalg.normal_equations import LARGEST_SQUARE, MOMENT_BITS
-from syft.tensors import number as n
 from syft.tensors.base import is_wrapper, link_of
-from syft.tensors.encoded import number_of
-from syft.tensors.number import Number
 from syft.tensors.pointer import PointerTensor
 
 Pointer = Any

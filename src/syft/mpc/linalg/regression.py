@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import torch
 
+from syft.encoded.normalising import rescaled, times
+from syft.encoded.number import Number
 from syft.exceptions import UsageError
 from syft.mpc.linalg.estimates import checked_digits, degrees_of_freedom, opened, p_values
 from syft.mpc.linalg.normal_equations import (
@@ -26,8 +28,6 @@ from syft.mpc.linalg.normal_equations import (
 )
 from syft.mpc.linalg.pooled import checked, pooled
 from syft.tensors.base import is_wrapper, link_of
-from syft.tensors.normalising import rescaled, times
-from syft.tensors.number import Number
 from syft.tensors.pointer import PointerTensor
 
 _WIDTH = 52

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from numpy.polynomial import Chebyshev, Polynomial
 
-from syft.tensors import number as n
-from syft.tensors.normalising import fine, rescaled, times
-from syft.tensors.number import Number, settled
-from syft.tensors.ring import ring_of
+from syft.encoded import number as n
+from syft.encoded.normalising import below_zero, fine, rescaled, times
+from syft.encoded.number import Number, settled
+from syft.encoded.ring import ring_of
 
 Function = Callable[[Any], Any]
 """Of arrays of float64."""
@@ -179,7 +179,7 @@ def picked(x: Number, ends: Sequence[float], rows: list[list[int]]) -> list[Numb
 
 def _chosen(x: Number, ends: Sequence[float], rows: list[list[int]]) -> Number:
     limits = torch.tensor([round(end * x.scale) + 1 for end in ends]).reshape(-1, *[1] * len(x.shape))
-    below = n.negative(n.sub(x.moved("unsqueeze", 0), x.with_raw(limits)))
+    below = below_zero(n.sub(x.moved("unsqueeze", 0), x.with_raw(limits)))
     table = torch.tensor(rows)
     flat = below.moved("view", [len(ends), -1])
     raw = ring_of(flat.raw).product("matmul", (), table[:, :-1] - table[:, 1:], flat.raw)

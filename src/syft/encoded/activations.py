@@ -1,4 +1,4 @@
-"""Activations in pieces: polynomials of degree 8 between asymptotes, see `syft.tensors.polynomials`.
+"""Activations in pieces: polynomials of degree 8 between asymptotes, see `syft.encoded.polynomials`.
 
 Each takes 12 rounds. The range is everything below 2^31 ulp; beyond the pieces the asymptotes hold.
 """
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from syft.tensors.number import Number
-from syft.tensors.polynomials import Function, pieces_of, piecewise
+from syft.encoded.number import Number
+from syft.encoded.polynomials import Function, pieces_of, piecewise
 
 _DEGREE = 8
 _ZERO, _ONE, _IDENTITY = (0.0, 0.0), (1.0, 0.0), (0.0, 1.0)

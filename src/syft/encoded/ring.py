@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import torch
 
-from syft.tensors.bilinear import Spec, product
-from syft.tensors.moves import move
+from syft.encoded.bilinear import Spec, product
+from syft.encoded.moves import move
 
 Integers = Any
 """A tensor of int64, or a link whose class has a ``ring``."""
@@ -33,13 +33,16 @@ class Ring(Protocol):
         """A multiple."""
 
     def product(self, kind: str, spec: Spec, a: Integers, b: Integers) -> Integers:
-        """One of `syft.tensors.bilinear.PRODUCTS`."""
+        """One of `syft.encoded.bilinear.PRODUCTS`."""
 
     def divide(self, a: Integers, divisor: int) -> Integers:
         """The quotient by a public number, off by less than 2."""
 
     def negative(self, a: Integers) -> Integers:
         """1 where an element is below zero, else 0."""
+
+    def negative_wide(self, a: Integers) -> Integers:
+        """The same for integers of up to 63 bits, also where users have promised smaller ones."""
 
     def zero(self, a: Integers) -> Integers:
         """1 where an element is zero, else 0."""
@@ -51,7 +54,7 @@ class Ring(Protocol):
         """1 - bits."""
 
     def move(self, name: str, a: Integers, *args: Any) -> Integers:
-        """One of `syft.tensors.moves`."""
+        """One of `syft.encoded.moves`."""
 
     def join(self, parts: Sequence[Integers], dim: int) -> Integers:
         """Concatenated along a dimension."""
@@ -91,6 +94,10 @@ class LocalRing:
     def negative(self, a: torch.Tensor) -> torch.Tensor:
         """See `Ring`."""
         return (a < 0).long()
+
+    def negative_wide(self, a: torch.Tensor) -> torch.Tensor:
+        """See `Ring`."""
+        return self.negative(a)
 
     def zero(self, a: torch.Tensor) -> torch.Tensor:
         """See `Ring`."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.moves import MOVES, SUMS
+from syft.encoded.number import Number
+from syft.encoded.tensor import EncodedTensor, become, composed, number, number_of, rule
 from syft.exceptions import UsageError
-from syft.tensors import number as n
-from syft.tensors.encoded import EncodedTensor, become, composed, number, number_of, rule
-from syft.tensors.moves import MOVES, SUMS
-from syft.tensors.number import Number
 
 aten = torch.ops.aten
 

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from syft.core.ops import Op
+from syft.encoded.digits import BITS, Large, count_of, large, read, written
 from syft.exceptions import EncodingError, UnsupportedOp, UsageError
 from syft.serde.checks import integer, keywords, object_id, optional, text
 from syft.serde.registry import register
 from syft.tensors.base import unwrap
 from syft.tensors.chain import ChainTensor, wire_tag
-from syft.tensors.digits import BITS, Large, count_of, large, read, written
 from syft.tensors.private import METADATA
 
 FIELD = 2**512
@@ -43,6 +43,7 @@ class LargePrecisionTensor(ChainTensor):
         UsageError: a type without digits, a field beyond 2^4096, or a precision that does not fit in it.
     """
 
+    trainable = False  # gradients are of 64 bits
     precedence = 22
     _integers: Large | None = None
     _shares: Any = None

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from syft.encoded.shapes import broadcast, matrix_product
 from syft.exceptions import ProtocolStepError
-from syft.tensors.shapes import broadcast, matrix_product
 
 Spec = tuple[Any, ...]
 

@@ -14,10 +14,10 @@ from itertools import pairwise
 
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.ring import ring_of
 from syft.exceptions import UsageError
-from syft.tensors import number as n
-from syft.tensors.number import Number, settled
-from syft.tensors.ring import ring_of
 
 RATIO = 8
 _FINE = 1 << 24
@@ -94,28 +94,34 @@ def bounds(unit: int, digits: int = 0) -> tuple[int, int]:
     return max(first, last - 10 - digits // 3), last
 
 
-def buckets(x: Number, *, positive: bool, digits: int = 0) -> Buckets:
+def buckets(x: Number, *, positive: bool, digits: int = 0, smallest: int = 1) -> Buckets:
     """Find the power of 8 of each number, in one comparison.
 
     Args:
         x: below 2^31.5 in absolute value, as integers of the encoding.
         positive: whether they are known not to be negative, which saves two rounds.
         digits: how many more binary digits than those of the encoding to look at, if the numbers have them.
+        smallest: integers below it count as zero.
     """
     first, last = bounds(x.unit, digits)
     whole = settled(x) if digits == 0 else rescaled(x, x.unit << digits)
-    limits = [1, *[math.ceil(whole.scale * float(RATIO) ** level) for level in range(first, last + 1)]]
+    limits = [smallest, *[math.ceil(whole.scale * float(RATIO) ** level) for level in range(first, last + 1)]]
     sizes = whole
     if not positive:
         sizes, limits = times(whole, whole), [limit * limit for limit in limits]
     column = sizes.with_raw(torch.tensor(limits).reshape(-1, *[1] * len(x.shape)))
     differences = n.sub(sizes.moved("unsqueeze", 0), column)
     if positive:
-        return Buckets(whole, n.negative(differences), None, first, last)
+        return Buckets(whole, below_zero(differences), None, first, last)
     row = whole.moved("unsqueeze", 0).raw
-    bits = n.negative(whole.with_raw(ring_of(row).join([row, differences.raw], 0)))
+    bits = below_zero(whole.with_raw(ring_of(row).join([row, differences.raw], 0)))
     below = bits.moved("slice", 0, 1, len(limits) + 1)
     return Buckets(whole, below, bits.moved("select", 0, 0), first, last)
+
+
+def below_zero(x: Number) -> Number:
+    """1 where a number is below zero, for integers of up to 63 bits."""
+    return x.with_raw(ring_of(x.raw).negative_wide(x.raw), 1)
 
 
 def fine(unit: int) -> int:

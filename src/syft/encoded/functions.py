@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.normalising import RATIO, Buckets, affine, buckets, fine, rescaled, times
+from syft.encoded.number import Number, settled
+from syft.encoded.polynomials import fitted, picked, polynomial
+from syft.encoded.ring import ring_of
+from syft.encoded.selection import largest
 from syft.exceptions import DivisionByZeroError
-from syft.tensors import number as n
-from syft.tensors.normalising import RATIO, Buckets, affine, buckets, fine, rescaled, times
-from syft.tensors.number import Number, settled
-from syft.tensors.polynomials import fitted, picked, polynomial
-from syft.tensors.ring import ring_of
-from syft.tensors.selection import largest
 
 _LINE = 128
 """What the coefficients of a line are multiples of 1 over."""
@@ -53,10 +53,11 @@ def reciprocal(x: Number, *, positive: bool = False) -> Number:
     return settled(times(inverse, factor))
 
 
-def quotient(a: Number, b: Number, *, positive: bool = False) -> Number:
+def quotient(a: Number, b: Number, *, positive: bool = False, smallest: int = 1) -> Number:
     """a / b, where b is a number that is not public.
 
-    Range: that of `reciprocal` for b, where a / 0 is 0, ``|a| < 2^31 ulp``, and ``|a / b| < 2^22``.
+    Range: that of `reciprocal` for b (a / 0 is 0 if b is shared, else an error), ``|a| < 2^31 ulp``
+    and ``|a / b| < 2^22``.
 
     Error: 2 ulp + |a / b| 4e-6 + ulp / (32 |b|).
 
@@ -64,10 +65,11 @@ def quotient(a: Number, b: Number, *, positive: bool = False) -> Number:
         a: numbers, or public ones.
         b: numbers.
         positive: whether b is known not to be negative, which saves two rounds.
+        smallest: as integers, smaller values of b count as zero.
     """
-    if isinstance(b.raw, torch.Tensor):
+    if isinstance(b.raw, torch.Tensor) and smallest == 1:
         _refuse_zeros(settled(b).raw)
-    inverse, factor = _inverse_of(b, positive)
+    inverse, factor = _inverse_of(b, positive, smallest)
     # The part between 1 and 8 comes first: what is divided away after it is small beside the result.
     scaled = rescaled(times(inverse, _small(a)), b.unit << _EXTRA)
     return settled(times(scaled, factor))
@@ -118,16 +120,17 @@ def _as_fraction(divisor: float) -> tuple[int, int]:
     return inverse.numerator, inverse.denominator
 
 
-def _inverse_of(x: Number, positive: bool) -> tuple[Number, Number]:
-    # Numbers of several scales may stand on the same integers: x and x / 2 do.
-    kind, known = getattr(x.raw, "one_over", (None, None))
-    if known is None or kind != (x.scale, x.encoding):
-        found = buckets(x, positive=positive)
-        factor = found.factor()
-        known = _inverse(found.normalised(factor, fine(x.unit))), factor
-        if not isinstance(x.raw, torch.Tensor):
-            x.raw.one_over = (x.scale, x.encoding), known  # the gradient of a quotient divides by the same number twice
-    return known
+def _inverse_of(x: Number, positive: bool, smallest: int = 1) -> tuple[Number, Number]:
+    key = (x.scale, x.encoding, smallest)
+    known: Any = getattr(x.raw, "one_over", (None, None))
+    if known[0] == key:
+        return known[1][0], known[1][1]
+    found = buckets(x, positive=positive, smallest=smallest)
+    factor = found.factor()
+    out = _inverse(found.normalised(factor, fine(x.unit))), factor
+    if not isinstance(x.raw, torch.Tensor):
+        x.raw.one_over = (key, out)  # the gradient of a quotient divides by the same number twice
+    return out
 
 
 def _small(a: Number) -> Number:

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from syft.encoded.shapes import broadcast
 from syft.exceptions import ProtocolStepError, UsageError
-from syft.tensors.shapes import broadcast
 
 aten = torch.ops.aten
 

@@ -14,13 +14,13 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from syft.encoded import number as n
+from syft.encoded.costs import ACTIVE
+from syft.encoded.number import Number
+from syft.encoded.selection import LONGEST_RANKED, First, Selection, check_length, largest, ranked
+from syft.encoded.tensor import EncodedTensor, composed, encoded, number, number_of, rule
+from syft.encoded.windows import Lines, MaxPool, Window
 from syft.exceptions import UnsupportedOp, UsageError
-from syft.tensors import number as n
-from syft.tensors.costs import ACTIVE
-from syft.tensors.encoded import EncodedTensor, composed, encoded, number, number_of, rule
-from syft.tensors.number import Number
-from syft.tensors.selection import LONGEST_RANKED, First, Selection, check_length, largest, ranked
-from syft.tensors.windows import Lines, MaxPool, Window
 
 aten = torch.ops.aten
 
@@ -93,9 +93,10 @@ def _either(smallest: bool) -> Callable[..., Any]:
 
 
 @composed(torch.maximum, torch.Tensor.maximum)
-def _maximum(input: Any, other: Any) -> Any:
+def _maximum(input: Any, other: Any, out: Any = None) -> Any:
     # PyTorch's own gradient would compare both once more; the rectifier remembers.
-    return other + torch.relu(input - other)
+    larger = other + torch.relu(input - other)
+    return larger if out is None else out.copy_(larger)
 
 
 @composed(torch.minimum, torch.Tensor.minimum)

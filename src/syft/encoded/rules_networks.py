@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.number import Number, guarded, settled
+from syft.encoded.rules_structure import total
+from syft.encoded.tensor import number, rule
 from syft.exceptions import UnsupportedOp
-from syft.tensors import number as n
-from syft.tensors.encoded import number, rule
-from syft.tensors.number import Number, guarded, settled
-from syft.tensors.rules_structure import total
 
 aten = torch.ops.aten
 

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from syft.encoded import functions
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.rules_structure import total
+from syft.encoded.tensor import EncodedTensor, composed, link_under, rule
 from syft.exceptions import UnsupportedOp, UsageError
-from syft.tensors import functions
-from syft.tensors import number as n
-from syft.tensors.encoded import EncodedTensor, composed, link_under, rule
-from syft.tensors.number import Number, settled
-from syft.tensors.rules_structure import total
 
 aten = torch.ops.aten
 

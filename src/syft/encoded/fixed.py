@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
+from syft.encoded.encoding import FIELD, Encoding
+from syft.encoded.number import Number, settled
 from syft.exceptions import UsageError
 from syft.tensors.base import SyftTensor
 from syft.tensors.chain import ChainTensor
-from syft.tensors.encoding import FIELD, Encoding
-from syft.tensors.number import Number, settled
 
 
 class FixedPrecisionTensor(ChainTensor):

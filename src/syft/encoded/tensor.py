@@ -13,12 +13,12 @@ from typing import Any, ClassVar
 
 import torch
 
+from syft.encoded.costs import ACTIVE
+from syft.encoded.fixed import FixedPrecisionTensor
+from syft.encoded.number import Number, add, constant, guarded, replaced, settled
+from syft.encoded.ring import ring_of
 from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor, link_text, register_wrapper
-from syft.tensors.costs import ACTIVE
-from syft.tensors.fixed import FixedPrecisionTensor
-from syft.tensors.number import Number, add, constant, guarded, replaced, settled
-from syft.tensors.ring import ring_of
 
 Rule = Callable[..., Any]
 _NOT_COUNTED = nullcontext()

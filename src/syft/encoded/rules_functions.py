@@ -6,14 +6,17 @@ from typing import Any
 
 import torch
 
+from syft.encoded import activations
+from syft.encoded import functions as f
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.tensor import composed, number, rule
 from syft.exceptions import UnsupportedOp
-from syft.tensors import activations
-from syft.tensors import functions as f
-from syft.tensors import number as n
-from syft.tensors.encoded import composed, number, rule
-from syft.tensors.number import Number, settled
 
 aten = torch.ops.aten
+
+_NOISE = 8
+"""Optimizers divide by sizes of gradients. Below this, as integers, these are nothing but rounding, of zero."""
 
 
 @rule(aten.reciprocal)
@@ -31,9 +34,12 @@ def _div(a: Any, b: Any, rounding_mode: str | None = None) -> Number:
     return divided(a, b)
 
 
-def divided(a: Any, b: Any) -> Number:
-    """a / b, where one of them is a number."""
-    return f.quotient(number(a, b), b) if isinstance(b, Number) else f.quotient_by_public(a, b)
+def divided(a: Any, b: Any, smallest: int = 1) -> Number:
+    """a / b, where one of them is a number; integers of b below the smallest one count as zero."""
+    if not isinstance(b, Number):
+        return f.quotient_by_public(a, b)
+    a = number(a, b)
+    return f.quotient(a, b if b.encoding is not None else Number(b.raw, b.scale, a.encoding), smallest=smallest)
 
 
 @composed(torch.Tensor.__rtruediv__)
@@ -43,7 +49,7 @@ def _rtruediv(a: Any, b: Any) -> Any:
 
 @rule(aten.addcdiv)
 def _addcdiv(a: Any, b: Any, c: Any, value: Any = 1) -> Number:
-    product = divided(b, c)
+    product = divided(b, c, _NOISE)
     return n.add(number(a, product), product if value == 1 else n.multiply(product, number(value, product)))
 
 
@@ -146,7 +152,8 @@ def _elu_backward(g: Any, alpha: float, scale: float, input_scale: float, is_res
 
 @rule(aten.leaky_relu)
 def _leaky_relu(a: Number, slope: float = 0.01) -> Number:
-    return n.multiply(settled(a), _leak(a, slope))
+    a = settled(a)
+    return n.multiply(a, _leak(a, slope))
 
 
 @rule(aten.leaky_relu_backward)
@@ -155,7 +162,7 @@ def _leaky_relu_backward(g: Any, a: Number, slope: float, is_result: bool) -> Nu
 
 
 def _leak(a: Number, slope: float) -> Number:
-    return n.add(n.multiply(n.negative(n.neg(a)), number(1 - slope, a)), number(slope, a))
+    return n.add(n.multiply(n.less(number(0, a), a), number(1 - slope, a)), number(slope, a))
 
 
 @rule(aten.hardtanh_backward)

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from syft.core.ops import Op, Returns
+from syft.encoded.digits import Large, large, toward_zero
+from syft.encoded.large import LargePrecisionTensor
+from syft.encoded.ring import ring_of
 from syft.exceptions import DivisionByZeroError, UnsupportedOp, UsageError
 from syft.tensors.base import SyftTensor
 from syft.tensors.chain import all_of, first_of
-from syft.tensors.digits import Large, large, toward_zero
-from syft.tensors.large import LargePrecisionTensor
-from syft.tensors.ring import ring_of
 
 _PLAIN = (bool, int, float, torch.Tensor)
 
@@ -155,13 +155,14 @@ def _digits(value: Any, model: LargePrecisionTensor) -> Any:
 
 # --- what moves elements --------------------------------------------------------------------------
 
+# Not those that show elements several times, such as expand: the result, which has memory of its own here, may be huge.
 _MOVES = (
-    "H T broadcast_to cat chunk clone constant_pad_nd contiguous data detach diag diag_embed diagonal expand expand_as "
+    "H T cat chunk clone constant_pad_nd contiguous data detach diag diag_embed diagonal "
     "flatten flip fliplr flipud gather getitem hstack index_select mT masked_select movedim narrow pad permute ravel "
     "repeat repeat_interleave reshape reshape_as roll rot90 select split squeeze stack t take tensor_split tile "
-    "transpose tril triu unbind unflatten unfold unsqueeze view view_as vstack"
+    "transpose tril triu unbind unflatten unsqueeze view view_as vstack"
 ).split()
-_SEVERAL = frozenset({"cat", "stack", "hstack", "vstack", "expand_as", "reshape_as", "view_as"})
+_SEVERAL = frozenset({"cat", "stack", "hstack", "vstack", "reshape_as", "view_as"})
 
 
 @LargePrecisionTensor.implements(*_MOVES)

@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
+from syft.encoded import activations
+from syft.encoded import functions as f
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.rules_structure import total
+from syft.encoded.tensor import number, rule
 from syft.exceptions import UnsupportedOp, UsageError
-from syft.tensors import activations
-from syft.tensors import functions as f
-from syft.tensors import number as n
-from syft.tensors.encoded import number, rule
-from syft.tensors.number import Number, settled
-from syft.tensors.rules_structure import total
 
 aten = torch.ops.aten
 
@@ -103,7 +103,9 @@ def _binary_cross_entropy(a: Number, target: Any, weight: Any = None, reduction:
 def _binary_cross_entropy_backward(
     g: Any, a: Number, target: Any, weight: Any = None, reduction: int = _MEAN
 ) -> Number:
-    slope = f.quotient(n.sub(a, number(target, a)), n.multiply(a, n.sub(number(1, a), a)), positive=True)
+    spread = n.multiply(a, n.sub(number(1, a), a))
+    # Where a is 0 or 1 there is no gradient: torch's would be as large as numbers can be.
+    slope = f.quotient(n.sub(a, number(target, a)), spread, positive=True, smallest=2)
     if weight is not None:
         slope = n.multiply(slope, number(weight, a))
     if reduction == _MEAN:

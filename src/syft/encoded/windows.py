@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.selection import Selection, largest
 from syft.exceptions import UsageError
-from syft.tensors import number as n
-from syft.tensors.number import Number, settled
-from syft.tensors.selection import Selection, largest
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from syft.encoded import number as n
+from syft.encoded.number import Number, replaced
+from syft.encoded.shapes import broadcast
+from syft.encoded.tensor import EncodedTensor, composed, number, rule
 from syft.exceptions import NotLocalError, UnsupportedOp, UsageError
-from syft.tensors import number as n
-from syft.tensors.encoded import EncodedTensor, composed, number, rule
-from syft.tensors.number import Number, replaced
-from syft.tensors.shapes import broadcast
 
 aten = torch.ops.aten
 

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from syft.core.metadata import existing_metadata
+from syft.encoded.encoding import FIELD, SCALE_BITS, Encoding
+from syft.encoded.fixed import FixedPrecisionTensor
+from syft.encoded.large import LargePrecisionTensor
+from syft.encoded.number import Number
+from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import NotSupportedError, UsageError
 from syft.tensors.base import is_wrapper, link_of
-from syft.tensors.encoded import EncodedTensor
-from syft.tensors.encoding import FIELD, SCALE_BITS, Encoding
-from syft.tensors.fixed import FixedPrecisionTensor
 from syft.tensors.in_place import swapped
-from syft.tensors.large import LargePrecisionTensor
-from syft.tensors.number import Number
 from syft.tensors.pointer import PointerTensor
 
 

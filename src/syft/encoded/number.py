@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
+from syft.encoded.bilinear import Spec
+from syft.encoded.encoding import Encoding
+from syft.encoded.ring import Integers, ring_of
 from syft.exceptions import UsageError
-from syft.tensors.bilinear import Spec
-from syft.tensors.encoding import Encoding
-from syft.tensors.ring import Integers, ring_of
 
 _SPARE = 128
 """How many times the square of an encoding's scale products may be scaled with."""
@@ -55,7 +55,7 @@ class Number:
         return Number(raw, self.scale if scale is None else scale, self.encoding)
 
     def moved(self, name: str, *args: Any) -> Number:
-        """One of `syft.tensors.moves`."""
+        """One of `syft.encoded.moves`."""
         return self.with_raw(ring_of(self.raw).move(name, self.raw, *args))
 
 

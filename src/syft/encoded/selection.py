@@ -12,10 +12,10 @@ from typing import Protocol
 
 import torch
 
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.rules_structure import join, total
 from syft.exceptions import UsageError
-from syft.tensors import number as n
-from syft.tensors.number import Number, settled
-from syft.tensors.rules_structure import join, total
 
 LONGEST_RANKED = 512
 """So many elements can be ranked: each is compared with all others."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
+from syft.encoded import functions
+from syft.encoded import number as n
+from syft.encoded.number import Number, settled
+from syft.encoded.tensor import number, rule
 from syft.exceptions import UsageError
-from syft.tensors import functions
-from syft.tensors import number as n
-from syft.tensors.encoded import number, rule
-from syft.tensors.number import Number, settled
 
 aten = torch.ops.aten
 

@@ -1,4 +1,4 @@
-"""Adam on encoded parameters: its running mean of squared gradients must not vanish in fixed precision.
+"""Adam and its kin on encoded parameters: the mean of squared gradients must not vanish in fixed precision.
 
 A gradient of 0.01 gives 0.001 · 0.0001 at Adam's first step, far below one unit in the last place. Adam's step does not
 depend on a constant factor of all gradients (Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015,
@@ -15,8 +15,8 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from syft.tensors.encoded import EncodedTensor, number_of, tensor_of
-from syft.tensors.ring import ring_of
+from syft.encoded.ring import ring_of
+from syft.encoded.tensor import EncodedTensor, number_of, tensor_of
 
 _ADAPTIVE = (torch.optim.Adam, torch.optim.NAdam)  # AdamW is an Adam
 _ROOM = 28
@@ -34,7 +34,7 @@ def factor_of(unit: int) -> int:
 
 
 def raise_gradients(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-    """Multiply the gradients, and eps and weight decay with them, before Adam steps encoded parameters.
+    """Multiply the gradients, and eps and weight decay with them, before a step on encoded parameters.
 
     `TorchHook` has torch call it.
 
