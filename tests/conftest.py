@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import syft as sy
+from syft.core.session import SESSION
 from tests.network.inside import INSIDE
 from tests.network.servers import Host, ShownWorker
 
@@ -29,6 +30,18 @@ ScriptRunner = Callable[..., str]
 def hook() -> sy.TorchHook:
     """The hooked torch; one for all tests, because hooking cannot be undone."""
     return sy.TorchHook(torch)
+
+
+@pytest.fixture(autouse=True)
+def _whom_the_local_worker_knows() -> Iterator[None]:
+    """After each test the local worker knows whom it knew before: ids such as ``bob`` are free for the next one."""
+    before = None if SESSION.local_worker is None else dict(SESSION.local_worker._known_workers)
+    yield
+    local = SESSION.local_worker
+    if local is not None:
+        known = {local.id: local} if before is None else before
+        local._known_workers.clear()
+        local._known_workers.update(known)
 
 
 @pytest.fixture
