@@ -175,3 +175,47 @@ def test_public_parts_have_the_shape_of_the_shares(group: Parties, at: str) -> N
         step = ("mpc.truncate", (name, number, row, column, None))
     with pytest.raises(ProtocolStepError, match="have one shape"):
         holder.request(Command(*step, None, new_id(), False))
+
+
+def test_far_members_hear_of_the_end_of_a_group_when_the_next_is_made(
+    group: Parties, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finalizer may run while a connection's locks are held, so it sends nothing."""
+    x = group.share(torch.tensor([3, 4]))
+    x * x
+    members = [*group.holders, group.provider]
+    for worker in members:
+        monkeypatch.setattr(worker, "is_far", True, raising=False)
+    first = group.holders[0].service("mpc")
+    assert len(first.parties) == 1
+    (before,) = first.parties
+    del x
+    gc.collect()
+    assert list(first.parties) == [before]
+    y = group.share(torch.tensor([5]))
+    y * y
+    assert before not in first.parties
+    assert len(first.parties) == 1
+
+
+def test_an_opening_that_failed_is_made_again(group: Parties, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = group.share(torch.tensor([3, -4]))
+    x * x
+    y = group.share(torch.tensor([5, 6]))
+    holder = group.holders[0]
+    begin = holder.begin
+
+    def failing(message: Any) -> Any:
+        begin(message)
+        raise_later = ConnectionError("the holder is gone")
+
+        def answer() -> Any:
+            raise raise_later
+
+        return answer
+
+    monkeypatch.setattr(holder, "begin", failing)
+    with pytest.raises(ConnectionError, match="the holder is gone"):
+        y * y
+    monkeypatch.setattr(holder, "begin", begin)
+    assert (y * y).get().tolist() == [25, 36]

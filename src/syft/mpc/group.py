@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 
 PROTOCOLS = "mpc"
+_LEAVING = "_mpc_leaving"
 STORE = "_crypto_store"
 """Where a provider has its `CryptoStore`."""
 PREPARED = "_mpc_prepared"
@@ -46,6 +48,8 @@ class Group:
         self.name = SYSTEM_RANDOM.key().hex()
         self._numbers = itertools.count()
         self.prepared = Prepared()
+        for worker in (*self.holders, provider):
+            _say_what_was_left(worker)
         public = provider.ask(PROTOCOLS, "lead", self.name)
         keys = [h.ask(PROTOCOLS, "join", self.name, i, len(holders), public) for i, h in enumerate(holders)]
         provider.ask(PROTOCOLS, "meet", self.name, keys)
@@ -188,7 +192,17 @@ def group_of(holders: Sequence[Any], provider: Any) -> Group:
 
 def _disband(name: str, workers: Sequence[Any]) -> None:
     for worker in workers:
+        if worker.is_far:
+            # A finalizer may run where the connection's locks are held: it is said with the next group that is made.
+            worker.__dict__.setdefault(_LEAVING, deque()).append(name)
+            continue
         try:
             worker.post(worker.call_of(PROTOCOLS, "leave", name))
         except Exception:  # noqa: S112 - a finalizer raises nothing, and a worker that is gone has forgotten
             continue
+
+
+def _say_what_was_left(worker: Any) -> None:
+    leaving = worker.__dict__.get(_LEAVING, ())
+    while leaving:
+        worker.post(worker.call_of(PROTOCOLS, "leave", leaving.popleft()))

@@ -80,7 +80,7 @@ def linear(kind: str, spec: Spec, x: Any, y: Any) -> AdditiveSharingTensor:
 
 
 def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
-    """The quotient by a public number, for \\|x\\| <= 2^62 - divisor, rounded at random with the right mean.
+    """The quotient by a public number, for \\|x\\| <= 2^62 - divisor, rounded at random with a mean that is right.
 
     For a power of two the result is the floor or 1 more; for other divisors it is off by less than 1.5. There are no
     other errors, whatever the number of holders.

@@ -23,7 +23,7 @@ from syft.exceptions import (
     UsageError,
 )
 from syft.mpc.field import RING
-from syft.mpc.group import Group, group_of
+from syft.mpc.group import Answer, Group, group_of
 from syft.mpc.public import Public
 from syft.mpc.steps import run_at
 from syft.mpc.wire import Wire
@@ -370,9 +370,17 @@ def open_all(tensors: Iterable[AdditiveSharingTensor], group: Group) -> list[Wir
         begun.append((tensor, masks, group.ask("mpc.mask", operands)))
     wires = []
     for tensor, masks, answers in begun:
-        tensor.wire = Wire(group, Public(partial(group.opened, answers, additive=True)), (None,), masks)
+        tensor.wire = Wire(group, Public(partial(_opened, tensor, group, answers)), (None,), masks)
         wires.append(tensor.wire)
     return wires
+
+
+def _opened(tensor: AdditiveSharingTensor, group: Group, answers: Sequence[Answer]) -> torch.Tensor:
+    try:
+        return group.opened(answers, additive=True)
+    except BaseException:
+        tensor.wire = None  # what was not opened is opened when it is needed again, under another mask
+        raise
 
 
 def _ordered(tensor: AdditiveSharingTensor, group: Group) -> Sequence[PointerTensor]:

@@ -69,6 +69,8 @@ class BaseWorker(WorkerRegistry, ObjectStorage, Services):
     watched = False
     # Whether messages to it are passed on as they are, so that what is in them need not be sent beforehand.
     in_process = False
+    # Whether it is reached over a connection.
+    is_far = False
     wire = _setting("_wire", "Whether every message goes through the wire codec.")
     log_msgs = _setting("_log_msgs", "Whether every received message is kept in ``msg_history``.")
     verbose = _setting("_verbose", "Whether every message sent and received is reported.")

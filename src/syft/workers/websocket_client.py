@@ -80,6 +80,8 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
         WorkerConflictError: another worker answers there, or a worker of that id and another type exists.
     """
 
+    is_far = True
+
     def __init__(
         self,
         hook: Any,
