@@ -170,31 +170,31 @@ class Link:
             self._wake()
 
     def request(self, parts: Sequence[Buffer], timeout: float | None) -> Sequence[Buffer]:
-        """Send and wait for the answer.
-
-        Args:
-            parts: the bytes of a message; not to be changed before the answer.
-            timeout: seconds; None waits as long as the worker is alive.
+        """Send bytes, not to be changed before the answer, and wait for it; without a timeout while the worker lives.
 
         Raises:
             ConnectionLost: the connection is broken.
             RequestTimeoutError: there was no answer in time.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        return self.finish(*self.begin(parts, deadline=deadline), timeout)
+        return self.asked(parts, timeout)()
 
-    def finish(self, number: int, answered: Answered, timeout: float | None) -> Sequence[Buffer]:
-        """Wait for the answer of what `begin` has begun; see `request`."""
+    def asked(self, parts: Sequence[Buffer], timeout: float | None) -> Callable[[], Sequence[Buffer]]:
+        """Send a request; what this returns waits for the answer. The time counts from now; see `request`."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        self._read_until(answered, deadline)
-        if not answered.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
-            with self._lock:
-                self._waiting.pop(number, None)
-            raise RequestTimeoutError(
-                f"worker {self.worker!r} did not answer within {timeout} s; it is alive and may still carry the "
-                "request out. Give more time with timeout=..."
-            )
-        return answered.result()
+        number, answered = self.begin(parts, deadline=deadline)
+
+        def answer() -> Sequence[Buffer]:
+            self._read_until(answered, deadline)
+            if not answered.wait(None if deadline is None else max(0.0, deadline - time.monotonic())):
+                with self._lock:
+                    self._waiting.pop(number, None)
+                raise RequestTimeoutError(
+                    f"worker {self.worker!r} did not answer within {timeout} s; it is alive and may still carry the "
+                    "request out. Give more time with timeout=..."
+                )
+            return answered.result()
+
+        return answer
 
     def begin(
         self, parts: Sequence[Buffer], done: Callable[[Answered], None] | None = None, deadline: float | None = None

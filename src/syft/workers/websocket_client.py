@@ -254,8 +254,8 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
 
     def begin(self, message: Any) -> Callable[[], Any]:
         """Send a message; the function that this returns waits for its answer, like `request`."""
-        number, answered = self._link.begin(self._prepared(message))
-        return lambda: self._result(message, self._link.finish(number, answered, self.timeout))
+        answer = self._link.asked(self._prepared(message), self.timeout)
+        return lambda: self._result(message, answer())
 
     def _settle_others(self, seen: set[WebsocketClientWorker]) -> None:
         """Have everything dealt with that was posted to workers that know this one: they may have it do something."""
