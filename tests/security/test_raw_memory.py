@@ -30,7 +30,7 @@ def test_control_torch_by_itself_reads_the_neighbours(bob: Any, monkeypatch: Any
     op, args, kwargs = fused("sgd", g=1)
 
     class Unguarded:
-        key, returns = "", None
+        name, key, returns = "torch._fused_sgd_", "", None
         fn = staticmethod(torch._fused_sgd_)
 
     monkeypatch.setattr("syft.workers.executor.op_named", lambda name: Unguarded)
