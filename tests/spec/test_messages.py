@@ -105,7 +105,8 @@ MESSAGES: dict[str, Any] = {
     "Call": m.Call(m.Ref(5), (1, "a"), {"k": m.Ref(6)}, 7, "run"), "Take": m.Take((m.Ref(5),), "ann", "audit", True),
     "Relay": m.Relay((5, 6), "alice", (7, 8), True, "ann"), "Fetch": m.Fetch(5), "Forget": m.Forget((5, "x")),
     "Describe": m.Describe(m.Ref(5, ("data", "grad"))), "IsNone": m.IsNone(m.Ref("x")), "Search": m.Search(("#a", 5)),
-    "Tag": m.Tag(5, frozenset({"#a"}), "text"), "Stored": m.Stored(9), "Named": m.Named(("values",), (m.Stored(9),)),
+    "Tag": m.Tag(5, frozenset({"#a"}), "text"), "Stored": m.Stored(9), "Shown": m.Shown((torch.tensor([1]),)),
+    "Named": m.Named(("values",), (m.Stored(9),)),
     "Gradients": m.Gradients(((5, None), ("name", m.Description((2,), torch.float32, torch.device("cpu"), torch.strided, (1,), False, True)))),
     "Description": m.Description((2, 3), torch.float32, torch.device("cpu"), torch.strided, (3, 1), True, False),
     "Found": m.Found(5, "tensor", ("#a",), None, (2,)), "Failure": m.Failure("ValueError", "no", "add", "trace", (1,)),
@@ -152,7 +153,7 @@ def test_what_is_no_message_is_refused(bob: Worker, me: Any, thing: Any) -> None
     assert isinstance(answer, m.Failure)
 
 
-@pytest.mark.parametrize("answer", ["Stored", "Named", "Description", "Gradients", "Found", "Failure"])
+@pytest.mark.parametrize("answer", ["Stored", "Shown", "Named", "Description", "Gradients", "Found", "Failure"])
 def test_answers_are_no_requests(bob: Worker, answer: str) -> None:
     with pytest.raises(SyftError):
         bob.request(MESSAGES[answer])
