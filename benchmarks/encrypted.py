@@ -25,7 +25,7 @@ from benchmarks.peer_process import PeerProcess, check_error
 from benchmarks.peers.workloads import make_workload
 from benchmarks.row import Row
 from benchmarks.served_worker import ServedWorker
-from benchmarks.shared_workloads import Call, Parties, prepare, results
+from benchmarks.shared_workloads import Parties, Ready, prepare, results
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,12 @@ SERVED = Entry(
 )
 
 
-def _timed(call: Call, calls: int) -> list[float]:
-    """Seconds of each of so many calls, after one that is not timed."""
-    call()
+def _timed(ready: Ready, calls: int) -> list[float]:
+    """Seconds of each of so many calls on inputs of its own, after one that is not timed."""
+    ready()()
     seconds = []
     for _ in range(calls):
+        call = ready()
         started = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - started)
@@ -88,12 +89,12 @@ def compare(entry: Entry, parties: Parties, peers: dict[str, PeerProcess], *, qu
     workload = make_workload(entry.workload)
     parties = replace(parties, width=entry.width)
     check_error("syft", entry.workload, workload.error(results(workload, parties)))
-    call = prepare(workload, parties)
+    ready = prepare(workload, parties)
     present = {peers[name].title: peers[name] for name in entry.against if name in peers}
     ours: list[float] = []
     theirs: dict[str, list[float]] = {title: [] for title in present}
     for _ in range(3 if quick else 9):
-        ours.append(statistics.median(_timed(call, entry.calls)))
+        ours.append(statistics.median(_timed(ready, entry.calls)))
         for title, peer in present.items():
             theirs[title].append(statistics.median(peer.measure(entry.workload, entry.calls)))
     return row(entry, ours, theirs)

@@ -13,8 +13,11 @@ from torch import nn
 
 import syft as sy
 from benchmarks.peers.workloads import LEARNING_RATE, Array, Workload
+from syft.encoded.tensor import EncodedTensor
 
 Call = Callable[[], object]
+Ready = Callable[[], Call]
+"""Shares new inputs, of which nothing was opened yet, and returns what is to be timed. Models are shared once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,9 @@ class Parties:
         return encoded.share(*self.holders, crypto_provider=self.provider, **options)
 
     def finish(self, result: Any) -> Any:
-        """Return `result` once all of it is computed: virtual workers compute at once, served ones are waited for."""
+        """Return `result` once all of it is computed: rescaled, as the peers do, and at served workers, too."""
+        if isinstance(result, EncodedTensor):
+            result.child.child  # noqa: B018 - an unsettled product is divided when its integers are asked for
         for worker in (*self.holders, self.provider):
             if isinstance(worker, sy.WebsocketClientWorker):
                 worker.sync()
@@ -66,29 +71,42 @@ def _plain_model(workload: Workload) -> nn.Sequential:
     return model
 
 
-def _inference(workload: Workload, parties: Parties) -> Call:
+def _inputs(workload: Workload, parties: Parties) -> list[Any]:
+    shared = [parties.share(torch.from_numpy(values)) for values in workload.inputs]
+    return [parties.finish(secret) for secret in shared]
+
+
+def _inference(workload: Workload, parties: Parties) -> Ready:
     model = parties.share(_plain_model(workload))
-    x = parties.share(torch.from_numpy(workload.inputs[0]))
 
-    def call() -> object:
-        with torch.no_grad():
-            return parties.finish(model(x))
+    def ready() -> Call:
+        (x,) = _inputs(workload, parties)
 
-    return call
+        def call() -> object:
+            with torch.no_grad():
+                return parties.finish(model(x))
+
+        return call
+
+    return ready
 
 
-def _training(workload: Workload, parties: Parties) -> tuple[Call, nn.Module]:
+def _training(workload: Workload, parties: Parties) -> tuple[Ready, nn.Module]:
     model = parties.share(_plain_model(workload), requires_grad=True)
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
-    x, target = (parties.share(torch.from_numpy(values)) for values in workload.inputs)
 
-    def call() -> None:
-        optimizer.zero_grad()
-        F.mse_loss(model(x), target).backward()
-        optimizer.step()
-        parties.finish(model)
+    def ready() -> Call:
+        x, target = _inputs(workload, parties)
 
-    return call, model
+        def call() -> None:
+            optimizer.zero_grad()
+            F.mse_loss(model(x), target).backward()
+            optimizer.step()
+            parties.finish(model)
+
+        return call
+
+    return ready, model
 
 
 _OPERATIONS: dict[str, Callable[..., object]] = {
@@ -98,23 +116,26 @@ _OPERATIONS: dict[str, Callable[..., object]] = {
 }
 
 
-def prepare(workload: Workload, parties: Parties) -> Call:
-    """Share what a workload needs, and return what is to be timed; its result stays shared."""
+def prepare(workload: Workload, parties: Parties) -> Ready:
+    """Share the model of a workload, if it has one; results stay shared."""
     if workload.kind == "train":
         return _training(workload, parties)[0]
     if workload.parameters:
         return _inference(workload, parties)
-    secrets = [parties.share(torch.from_numpy(values)) for values in workload.inputs]
-    operation = partial(_OPERATIONS[workload.kind], *secrets)
-    return lambda: parties.finish(operation())
+
+    def ready() -> Call:
+        operation = partial(_OPERATIONS[workload.kind], *_inputs(workload, parties))
+        return lambda: parties.finish(operation())
+
+    return ready
 
 
 def results(workload: Workload, parties: Parties) -> tuple[Array, ...]:
     """Carry a workload out once, from new shares, and open its results."""
     if workload.kind != "train":
-        secret: Any = prepare(workload, parties)()
+        secret: Any = prepare(workload, parties)()()
         return (secret.get().float_precision().numpy(),)
-    call, model = _training(workload, parties)
-    call()
+    ready, model = _training(workload, parties)
+    ready()()
     opened = model.get().float_precision()
     return tuple(parameter.detach().numpy() for parameter in opened.parameters())

@@ -32,10 +32,10 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Any:
     def results(name: str) -> tuple[numpy.ndarray, ...]:
         workload, parties = make_workload(name), InTheClear((), None)  # type: ignore[arg-type]
         if workload.kind != "train":
-            result: Any = prepare(workload, parties)()
+            result: Any = prepare(workload, parties)()()
             return (result.detach().numpy(),)
-        call, model = shared_workloads._training(workload, parties)
-        call()
+        ready, model = shared_workloads._training(workload, parties)
+        ready()()
         return tuple(parameter.detach().numpy() for parameter in model.parameters())
 
     return results
