@@ -34,7 +34,9 @@ def mask(service: MpcService, group: str, number: int, share: torch.Tensor) -> S
     if share.dtype is not torch.int64:
         raise ProtocolStepError(f"shares are tensors of int64; {share.dtype} would show under a mask")
     (words,) = service.party(group).material(number, ring_elements(share.numel(), 1, correlated=False), None)
-    return Shown((share + as_tensor(words, share.shape),))
+    masked = as_tensor(words, share.shape)  # the strip's own memory: fresh memory costs as much as the sum
+    masked += share
+    return Shown((masked,))
 
 
 @kernel("mpc.product")

@@ -99,7 +99,7 @@ def dealt(
     kinds = (*layout.random, *layout.correlated)
     first = len(layout.random)
     totals = [_combined([p[i] for p in parts], kinds[i].additive) for i in range(first)]
-    out = strips[-1][layout.correlated_at :].copy()
+    out = strips[-1][layout.correlated_at :]  # its own part of that is read no more
     at = 0
     for i, value in enumerate(choose(totals), first):
         dtype, count, additive = kinds[i]

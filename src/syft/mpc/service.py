@@ -78,7 +78,9 @@ class Dealer:
         self.limits(8 * count)
         self.spent.add(number)
         first, *others = [tape.strip(number, 8 * count).view(np.uint64) for tape in self.tapes]
-        return sum(others, first)
+        for other in others:
+            first += other
+        return first
 
     def deal(self, number: int, layout: Layout, choose: Any) -> Words:
         """See `dealt`. The strips are used up: two corrections with one strip would show what is between them."""
