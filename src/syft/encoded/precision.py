@@ -64,6 +64,8 @@ def fix_precision(
         UsageError: it is fixed already, or remote in another form; or there is no such storage.
 
     Example:
+        >>> import syft as sy
+        >>> hook = sy.TorchHook(torch)
         >>> torch.tensor([0.1, -0.3]).fix_precision()
         (Wrapper)>FixedPrecisionTensor>tensor([                100, 4611686018427387604])
     """
