@@ -137,5 +137,8 @@ def test_a_thread_that_fails_leaves_nobody_waiting(
 
     monkeypatch.setattr(Link, "_take_in", fail)
     monkeypatch.setattr(threading, "excepthook", lambda error: None)  # pytest would keep it, and the link with it
+    thread = bob._link._thread
     with pytest.raises(ConnectionLost, match="a bug"):
         asyncio.run(bob.async_sync())
+    assert thread is not None
+    thread.join(10)  # it says that it failed while the hook above stands
