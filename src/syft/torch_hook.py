@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import Dataset
 
-from syft.core.ops import is_allowed
+from syft.core.ops import PROTOCOLS, is_allowed
 from syft.core.session import SESSION
 from syft.encoded import (
     adaptive,
@@ -41,7 +41,7 @@ from syft.tensors.numpy_tensor import numpy_tensor
 from syft.tensors.private import private_tensor
 from syft.workers import object_kinds
 from syft.workers.base import BaseWorker
-from syft.workers.services import PROTOCOLS, SERVICES
+from syft.workers.services import SERVICES
 from syft.workers.virtual import VirtualWorker
 
 SERVICES[PROTOCOLS] = mpc_service.MpcService

@@ -217,7 +217,10 @@ _GUARDED: Mapping[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = Map
 _ROOTS: Mapping[str, Any] = {"torch": torch, "Tensor": torch.Tensor}
 _ACCESSORS = ("__get__", "__set__", "__delete__")
 _LONGEST = 120  # of a name that an error repeats, as it may have come over a wire
-KERNEL = "mpc."
+PROTOCOLS = "mpc"
+"""The service of a worker that kernels of protocols work with."""
+KERNEL = f"{PROTOCOLS}."
+"""What their names begin with."""
 _SNAPSHOT = Path(__file__).with_name("ops.txt")
 
 

@@ -53,24 +53,10 @@ def _addcdiv(a: Any, b: Any, c: Any, value: Any = 1) -> Number:
     return n.add(number(a, product), product if value == 1 else n.multiply(product, number(value, product)))
 
 
-@rule(aten.exp)
-def _exp(a: Number) -> Number:
-    return f.exp(a)
-
-
-@rule(aten.log)
-def _log(a: Number) -> Number:
-    return f.log(a)
-
-
-@rule(aten.sqrt)
-def _sqrt(a: Number) -> Number:
-    return f.sqrt(a)
-
-
-@rule(aten.rsqrt)
-def _rsqrt(a: Number) -> Number:
-    return f.rsqrt(a)
+rule(aten.exp)(f.exp)
+rule(aten.log)(f.log)
+rule(aten.sqrt)(f.sqrt)
+rule(aten.rsqrt)(f.rsqrt)
 
 
 @rule(aten.sigmoid)

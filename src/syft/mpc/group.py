@@ -16,6 +16,7 @@ import torch
 
 from syft.core.ids import new_id
 from syft.core.messages import Shown
+from syft.core.ops import PROTOCOLS
 from syft.core.random import SYSTEM_RANDOM
 from syft.encoded.costs import ACTIVE
 from syft.exceptions import EmptyCryptoPrimitiveStoreError
@@ -24,7 +25,6 @@ from syft.mpc.steps import run_at, step
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 
-PROTOCOLS = "mpc"
 _LEAVING = "_mpc_leaving"
 STORE = "_crypto_store"
 """Where a provider has its `CryptoStore`."""

@@ -10,7 +10,7 @@ import torch
 from syft.core import messages as m
 from syft.core.ids import new_id
 from syft.core.naming import names_of, set_identity, set_names
-from syft.core.ops import KERNEL, Op, Returns, Step, op_named
+from syft.core.ops import KERNEL, PROTOCOLS, Op, Returns, Step, op_named
 from syft.exceptions import CommandNotPermittedError, GetNotPermittedError, SendNotPermittedError
 from syft.tensors.base import SyftTensor, Wrapper, is_wrapper, link_of, unwrap
 from syft.tensors.outputs import Outputs, names_of_results
@@ -20,7 +20,7 @@ from syft.tensors.private_ops import may_speak_of_values, without_values
 from syft.tensors.verbs import description_of, own, pointers_in
 from syft.workers.policy import GUARDED, Policy
 from syft.workers.result_limits import check_result, check_stored, check_text
-from syft.workers.services import PREFIX, PROTOCOLS
+from syft.workers.services import PREFIX
 from syft.workers.store import ObjectStore
 
 _REF = m.Ref
@@ -94,14 +94,15 @@ class Executor:
                 args.append(self._value(a))
         kwargs = {k: self._value(v) for k, v in message.kwargs.items()} if message.kwargs else {}
         limit = self.policy.result_bytes
-        if op.name.startswith(KERNEL):
+        is_kernel = op.name.startswith(KERNEL)
+        if is_kernel:
             if op.name not in _TAKES_LINKS and not (_plain(args) and _plain(kwargs.values())):
                 raise GetNotPermittedError(f"{op.name!r} takes plain tensors only: what it computes is shown to others")
             args.insert(0, self.worker.service(PROTOCOLS))
         elif op.key in GUARDED:
             self.policy.check(op, args, kwargs)
         # A kernel looks at its sizes itself, and must not be tried out: what it draws is used up.
-        known = limit is None or (not op.name.startswith(KERNEL) and check_result(op, args, kwargs, limit))
+        known = limit is None or (not is_kernel and check_result(op, args, kwargs, limit))
         try:
             if torch.is_grad_enabled() is message.grad_enabled:
                 out = op.fn(*args, **kwargs)

@@ -17,8 +17,6 @@ from syft.exceptions import ObjectNotFoundError
 from syft.tensors.verbs import own
 
 PREFIX = "service:"
-PROTOCOLS = "mpc"
-"""The service that kernels of protocols work with."""
 
 SERVICES: dict[str, Callable[[Any], Any]] = {}
 """What makes a service for a worker, by name."""
