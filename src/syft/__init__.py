@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any as _Any
 
-from syft import exceptions, mpc, serde, version
+from syft import dp, exceptions, he, mpc, serde, version
 from syft._legacy import install as _install_legacy_paths
 from syft.core.ids import ID_PROVIDER
 from syft.core.session import SESSION as _SESSION
@@ -86,10 +86,12 @@ __all__ = [
     "__version__",
     "combine_pointers",
     "create_sandbox",
+    "dp",
     "exceptions",
     "framework",
     "func2plan",
     "func2protocol",
+    "he",
     "hook",
     "local_worker",
     "make_hook",

@@ -20,7 +20,7 @@ ORDER: tuple[frozenset[str], ...] = (
     frozenset({"tensors"}),
     frozenset({"encoded"}),
     frozenset({"transports"}),
-    frozenset({"mpc"}),
+    frozenset({"mpc", "he", "dp"}),
     frozenset({"workers"}),
     frozenset({"plans"}),
     frozenset({"federated"}),

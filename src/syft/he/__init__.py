@@ -1,0 +1,1 @@
+"""Homomorphic encryption: computing on numbers that only the holder of a key can read."""
