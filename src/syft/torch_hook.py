@@ -15,6 +15,7 @@ from syft.core.ops import PROTOCOLS, is_allowed
 from syft.core.session import SESSION
 from syft.encoded import (
     adaptive,
+    encryption,
     precision,
     rules_arithmetic,
     rules_functions,
@@ -73,8 +74,8 @@ METHODS: dict[type, dict[str, Any]] = {
         "float_prec_": precision.float_precision_,
         "share": sharing.share,
         "share_": sharing.share_,
-        "encrypt": sharing.encrypt,
-        "decrypt": sharing.decrypt,
+        "encrypt": encryption.encrypt,
+        "decrypt": encryption.decrypt,
         "handle_func_command": staticmethod(handle_func_command),
         "combine": verbs.combine,
         "create_pointer": verbs.create_pointer,
