@@ -1,0 +1,13 @@
+"""Paillier's cryptosystem: sums of encrypted numbers, and products with plain ones.
+
+From the bottom up:
+
+* `keys`, `noise`, `plaintexts`, `ciphertexts`, `decryption`: numbers and lists of them;
+* `tensor`, `rules`, `structure`: tensors of ciphertexts, and what torch's ops do to them;
+* `verbs`: ``x.encrypt(public_key)`` and ``x.decrypt(private_key)``.
+"""
+
+from syft.he.paillier.keys import PaillierPrivateKey, PaillierPublicKey, keygen
+from syft.he.paillier.tensor import PaillierTensor
+
+__all__ = ["PaillierPrivateKey", "PaillierPublicKey", "PaillierTensor", "keygen"]
