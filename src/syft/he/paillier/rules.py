@@ -12,7 +12,7 @@ import torch
 from syft.exceptions import DivisionByZeroError, UnsupportedOp
 from syft.he.paillier.ciphertexts import combinations, inverses, multiples, products
 from syft.he.paillier.plaintexts import EXPONENTS, exponent_for, kind_of, longest, whole
-from syft.he.paillier.tensor import Ciphertexts, PaillierTensor, array, on_meta
+from syft.he.paillier.tensor import Ciphertexts, PaillierTensor, array, check_size, on_meta
 
 Rule = Callable[..., Any]
 OPS: dict[str, Rule] = {}
@@ -105,7 +105,7 @@ def _mean(func: Any, a: Any, dim: Any = None, keepdim: bool = False, **kwargs: A
 
 @rule("mm", "mv", "dot", "bmm")
 def _matmul(func: Any, a: Any, b: Any) -> Any:
-    out = func(*on_meta((a, b)))
+    out = on_meta_of(func, a, b)
     if isinstance(a, PaillierTensor) and isinstance(b, PaillierTensor):
         raise UnsupportedOp(f"{_CIPHERS}, and so cannot encrypted matrices. {_ELSE}")
     if isinstance(a, PaillierTensor):
@@ -121,7 +121,7 @@ def _matmul(func: Any, a: Any, b: Any) -> Any:
 
 @rule("addmm", "addmv", "baddbmm")
 def _addmm(func: Any, bias: Any, a: Any, b: Any, beta: Any = 1, alpha: Any = 1) -> Any:
-    out = func(*on_meta((bias, a, b)), beta=beta, alpha=alpha)
+    out = on_meta_of(func, bias, a, b, beta=beta, alpha=alpha)
     if not isinstance(a, PaillierTensor) and not isinstance(b, PaillierTensor):
         return _sum(_scaled(bias, beta, out), alpha * torch.matmul(a, b), out)
     product = _matmul(_PRODUCTS[func.overloadpacket], a, b)
@@ -152,6 +152,7 @@ def on_meta_of(func: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         UsageError: the result has a dtype that encrypted numbers do not have.
     """
     found: torch.Tensor = func(*on_meta(args), **on_meta(kwargs))
+    check_size(found)
     return found if found.dtype in EXPONENTS else found.to(kind_of(found.dtype))
 
 
@@ -223,7 +224,7 @@ def _times(a: Any, plain: Any, out: torch.Tensor) -> Any:
     shape = tuple(out.shape)
     encrypted = np.broadcast_to(a.child, shape).reshape(-1)
     spread = np.broadcast_to(array(factors).reshape(tuple(values.shape)), shape).reshape(-1)
-    result = array(multiples(encrypted, spread, a.key.nsquare)).reshape(shape)
+    result = array(multiples(list(encrypted), list(spread), a.key.nsquare)).reshape(shape)
     return PaillierTensor.of(a.key, result, a.exponent + exponent, bits, out.dtype)
 
 

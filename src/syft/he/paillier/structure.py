@@ -10,15 +10,14 @@ import torch
 from syft.exceptions import UnsupportedOp
 from syft.he.paillier.plaintexts import BASE_BITS, LARGEST_BITS, check_range, kind_of, whole
 from syft.he.paillier.rules import rule
-from syft.he.paillier.tensor import PaillierTensor, array, picked
+from syft.he.paillier.tensor import PaillierTensor, array, check_size, on_meta, picked
 
 _JOINING = frozenset({"cat", "stack"})
 
 
 @rule(
-    *"""_reshape_alias _unsafe_view alias clone detach diagonal expand flip gather index index_select lift_fresh
-    masked_select permute repeat roll rot90 select slice split split_with_sizes squeeze t take transpose unbind unfold
-    unsafe_split unsqueeze view""".split()
+    *"""_reshape_alias _unsafe_view alias clone detach diagonal flip lift_fresh permute roll rot90 select slice split
+    split_with_sizes squeeze t transpose unbind unsafe_split unsqueeze view""".split()
 )
 def _moved(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
     if not isinstance(a, PaillierTensor) or any(isinstance(arg, PaillierTensor) for arg in args):
@@ -30,6 +29,26 @@ def _moved(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
     places = behind.as_strided(a.places.shape, a.places.stride(), a.places.storage_offset())
     out = func(places, *args, **kwargs)
     return _taken(a, out, behind)
+
+
+@rule("expand", "gather", "index", "index_select", "masked_select", "repeat", "take", "unfold")
+def _picked(func: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
+    """The same for ops whose result may be far larger than the tensor: torch says first how large."""
+    plain = [_without_masks(arg) if type(arg) in (list, tuple) else arg for arg in args]
+    if func is torch.ops.aten.masked_select.default:
+        check_size(torch.empty(torch.broadcast_shapes(a.shape, plain[0].shape), device="meta"))
+    elif isinstance(a, PaillierTensor):
+        check_size(func(*on_meta((a, *plain)), **kwargs))
+    return _moved(func, a, *plain, **kwargs)
+
+
+def _without_masks(indices: Any) -> Any:
+    """Indices with places instead of masks: without values, torch cannot tell how many those pick."""
+    out: list[Any] = []
+    for index in indices:
+        mask = isinstance(index, torch.Tensor) and index.dtype in (torch.bool, torch.uint8)
+        out += index.nonzero().unbind(1) if mask else [index]
+    return out
 
 
 def _taken(a: PaillierTensor, out: Any, behind: torch.Tensor) -> Any:

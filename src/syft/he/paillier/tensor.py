@@ -128,7 +128,7 @@ class PaillierTensor(SyftTensor):
         return self.memory.key
 
     @property
-    def child(self) -> Any:  # type: ignore[override]
+    def child(self) -> Any:
         """The ciphertexts, an object array of this tensor's shape, as they are: not to be shown to anybody else."""
         return picked(self.memory.flat, self.places)
 
@@ -172,8 +172,12 @@ class PaillierTensor(SyftTensor):
 
     def refreshed(self) -> list[Any]:
         """The ciphertexts in the order of the elements, as random as new ones: these may be shown."""
-        self.memory.refresh()
-        return list(self.child.reshape(-1))
+        if self.places.numel() >= len(self.memory.flat):
+            self.memory.refresh()
+            return list(self.child.reshape(-1))
+        part = Ciphertexts(self.key, self.child.reshape(-1), self.exponent, self.bits, self.memory.fresh)
+        part.refresh()
+        return list(part.flat)
 
     @classmethod
     def default(cls, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -201,11 +205,7 @@ class CipherTensor(torch.Tensor):
     @staticmethod
     def __new__(cls: type[CipherTensor], link: Any) -> CipherTensor:
         places = link.places
-        if places.numel() > MOST_ELEMENTS:
-            raise LimitExceededError(
-                f"an encrypted tensor has at most {MOST_ELEMENTS:,} elements, and this one would have "
-                f"{places.numel():,}; work in parts"
-            )
+        check_size(places)
         out = torch.Tensor._make_wrapper_subclass(
             cls, places.shape, strides=places.stride(), storage_offset=places.storage_offset(), dtype=link.dtype
         )
@@ -267,6 +267,24 @@ class CipherTensor(torch.Tensor):
 
 
 register_wrapper(CipherTensor)
+
+
+def check_size(result: torch.Tensor) -> None:
+    """Refuse a result before it is computed: what stands for one ciphertext takes a few hundred bytes.
+
+    Args:
+        result: a tensor of its shape, such as one without values.
+
+    Raises:
+        LimitExceededError: it would have too many elements.
+    """
+    if result.numel() > MOST_ELEMENTS:
+        raise LimitExceededError(
+            f"an encrypted tensor has at most {MOST_ELEMENTS:,} elements, and this one would have {result.numel():,}; "
+            "work in parts"
+        )
+
+
 _ENCRYPTED = "the numbers are encrypted; get them with .decrypt(private_key) first, where the private key is"
 
 
@@ -302,7 +320,7 @@ def covered(value: Any) -> Any:
 def on_meta(value: Any) -> Any:
     """Operands with tensors without values in their place, on which torch says shapes, dtypes and what does not fit."""
     if isinstance(value, SyftTensor):
-        places: Any = value.places  # type: ignore[attr-defined]
+        places: Any = value.places
         return torch.empty_strided(places.shape, places.stride(), dtype=value.dtype, device="meta")
     if isinstance(value, torch.Tensor):
         # A tensor without dimensions that stands for a number stays one, for torch's rules of dtypes.
