@@ -133,7 +133,7 @@ def numbers_of(integers: Sequence[Any], exponent: int, dtype: torch.dtype) -> to
         out = torch.tensor([value / unit for value in plain], dtype=torch.float64).to(dtype)
         if bool(out.isfinite().all()):
             return out
-    except (OverflowError, RuntimeError):  # what has no room in 64 bits, and what has none in a double
+    except (OverflowError, RuntimeError, ValueError):  # torch and Python say it differently
         pass
     raise EncodingError(
         f"a decrypted number has no room in {dtype}: the computation has grown beyond it. Scale the numbers before "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from syft.exceptions import DivisionByZeroError, UnsupportedOp
+from syft.exceptions import DivisionByZeroError, UnsupportedOp, UsageError
 from syft.he.paillier.ciphertexts import combinations, inverses, multiples, products
 from syft.he.paillier.plaintexts import EXPONENTS, exponent_for, kind_of, longest, whole
 from syft.he.paillier.tensor import Ciphertexts, PaillierTensor, array, check_size, on_meta
@@ -105,6 +105,8 @@ def _mean(func: Any, a: Any, dim: Any = None, keepdim: bool = False, **kwargs: A
 
 @rule("mm", "mv", "dot", "bmm")
 def _matmul(func: Any, a: Any, b: Any) -> Any:
+    if a.dtype != b.dtype:  # without values, torch does not say so
+        raise UsageError(f"expected matrices of the same dtype, but got {a.dtype} and {b.dtype}; convert one of them")
     out = on_meta_of(func, a, b)
     if isinstance(a, PaillierTensor) and isinstance(b, PaillierTensor):
         raise UnsupportedOp(f"{_CIPHERS}, and so cannot encrypted matrices. {_ELSE}")

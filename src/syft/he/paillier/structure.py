@@ -93,14 +93,26 @@ def _copy(func: Any, target: Any, source: Any, non_blocking: bool = False) -> An
     return target
 
 
-def shown(plain: torch.Tensor, like: PaillierTensor) -> PaillierTensor:
-    """Plain numbers in the form of ciphertexts that hide nothing yet: they do once they have left."""
+@rule("fill", "zero")
+def _filled(func: Any, target: Any, value: Any = 0) -> Any:
+    plain = torch.as_tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
+    return shown(plain.expand(target.shape), target, target.dtype)
+
+
+def shown(plain: torch.Tensor, like: PaillierTensor, dtype: torch.dtype | None = None) -> PaillierTensor:
+    """Plain numbers in the form of ciphertexts that hide nothing yet: they do once they have left.
+
+    Args:
+        plain: the numbers.
+        like: whose key and exponent they get.
+        dtype: what they are decrypted to; that of the numbers when None.
+    """
     integers = whole(plain, like.exponent)
     check_range(integers, like.exponent)
     n = like.key.n
     values = array((1 + n * integer) % like.key.nsquare for integer in integers).reshape(tuple(plain.shape))
     bits = LARGEST_BITS - like.exponent * BASE_BITS
-    return PaillierTensor.of(like.key, values, like.exponent, bits, kind_of(plain.dtype))
+    return PaillierTensor.of(like.key, values, like.exponent, bits, dtype or kind_of(plain.dtype))
 
 
 @rule("_has_compatible_shallow_copy_type")

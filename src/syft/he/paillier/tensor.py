@@ -17,6 +17,7 @@ from syft.exceptions import (
     KeyMismatchError,
     LimitExceededError,
     NotLocalError,
+    TensorsNotCollocatedException,
     UnsupportedOp,
     UsageError,
 )
@@ -25,6 +26,7 @@ from syft.he.paillier.keys import PaillierPublicKey
 from syft.he.paillier.noise import noise_for
 from syft.he.paillier.plaintexts import BASE_BITS
 from syft.tensors.base import SyftTensor, is_wrapper, link_of, register_wrapper
+from syft.tensors.pointer import PointerTensor
 
 Rule = Callable[..., Any]
 MOST_ELEMENTS = 1 << 24
@@ -374,6 +376,8 @@ def _check_together(name: str, links: list[Any], args: Any) -> None:
             )
     for value in args:
         for one in value if type(value) in (list, tuple) else (value,):
+            if is_wrapper(one) and isinstance(link_of(one), PointerTensor):
+                raise TensorsNotCollocatedException(first, link_of(one), attr=name)
             if is_wrapper(one) and not isinstance(one, CipherTensor):
                 raise UsageError(
                     f"{name!r} was called on an encrypted tensor and a {type(link_of(one)).__name__}; only plain "

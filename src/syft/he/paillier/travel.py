@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from syft.core.optional import require
-from syft.exceptions import DecodeError, UnserializableError
+from syft.exceptions import DecodeError, EncodingError, UnserializableError, UsageError
 from syft.he.paillier.keys import MOST_BITS, WHY_PRIVATE, PaillierPrivateKey, PaillierPublicKey
 from syft.he.paillier.packed import PackedCiphertexts, PackedPaillierTensor, Packing, slots
 from syft.he.paillier.tensor import MOST_ELEMENTS, CipherTensor, PaillierTensor, array, link_under
@@ -40,7 +40,10 @@ def _key_fields(key: PaillierPublicKey) -> Any:
 
 def _key_from(data: Any, context: Any) -> PaillierPublicKey:
     n, h = data
-    return PaillierPublicKey(number_from(n), optional(number_from)(h))
+    try:
+        return PaillierPublicKey(number_from(n), optional(number_from)(h))
+    except UsageError as error:
+        raise DecodeError(f"{error}") from None
 
 
 def packed_bytes(values: list[Any], width: int) -> Any:
@@ -89,7 +92,10 @@ def _from(fields: Any, context: Any) -> CipherTensor:
     if count > MOST_ELEMENTS:
         raise DecodeError(f"an encrypted tensor has at most {MOST_ELEMENTS} elements")
     make = _packed if len(form) == 3 else _single
-    link = make(key, data, shape, count, _DTYPES[dtype], *form)
+    try:
+        link = make(key, data, shape, count, _DTYPES[dtype], *form)
+    except (UsageError, EncodingError) as error:
+        raise DecodeError(f"{error}") from None
     link._id, link.owner = optional(object_id)(id), context
     if tags is not None and (type(tags) is not frozenset or not all(type(tag) is str for tag in tags)):
         raise DecodeError("tags are a frozenset of words")
