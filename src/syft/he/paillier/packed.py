@@ -68,7 +68,7 @@ class Packing:
         floating = plain.dtype.is_floating_point
         scaled = plain.double() * 2.0**self.fraction_bits if floating else plain.to(torch.int64)
         limit = self.largest if floating else self.largest >> self.fraction_bits
-        most = max(float(scaled.max()), -float(scaled.min())) if scaled.numel() else 0.0
+        most = max(scaled.max().item(), -scaled.min().item()) if scaled.numel() else 0
         if not most <= limit:  # NaN is not, either
             unit = 2.0**self.fraction_bits if floating else 1
             raise EncodingError(
