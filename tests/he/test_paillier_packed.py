@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 
 from syft.exceptions import EncodingError, UnsupportedOp, UsageError
 from syft.he.paillier.decryption import decrypted
-from syft.he.paillier.packed import apart, side_by_side, slots
+from syft.he.paillier.packed import apart, side_by_side
 from syft.he.paillier.processes import hidden
 from tests.he.paillier_keys import keys
 
@@ -28,18 +28,20 @@ def packed(values: torch.Tensor, **settings: Any) -> Any:
     return values.encrypt(keys()[1], packed=True, **settings)  # type: ignore[attr-defined]
 
 
-@given(npst.arrays(np.int64, st.integers(0, 70)))
-@settings(max_examples=100, deadline=None)
-def test_integers_of_all_64_bits_lie_side_by_side(integers: Any) -> None:
+@given(npst.arrays(np.int64, st.integers(0, 70)), st.sampled_from([16, 24, 32, 40, 48, 56, 64]))
+@settings(max_examples=150, deadline=None)
+def test_integers_of_all_bits_lie_side_by_side(integers: Any, bits: int) -> None:
     public, _ = keys()
-    plain = side_by_side(integers, public)
-    assert len(plain) == -(-len(integers) // 31) and all(abs(number) < public.n // 2 for number in plain)
-    assert (apart(plain, len(integers), public) == integers).all()
+    packing = Packing(0, 1, bits)
+    integers = integers >> (64 - bits)
+    plain = side_by_side(integers, public, packing)
+    assert len(plain) == -(-len(integers) // (2046 // bits)) and all(abs(n) < public.n // 2 for n in plain)
+    assert (apart(plain, len(integers), public, packing) == integers).all()
 
 
 def test_how_many_there_are_in_one() -> None:
-    assert slots(keys()[0]) == 31
-    assert len(packed(torch.zeros(63)).child.child) == 3
+    assert Packing(0, 1).slots(keys()[0]) == 31 and Packing(0, 1, 32).slots(keys()[0]) == 63
+    assert len(packed(torch.zeros(63)).child.child) == 3 and len(packed(torch.zeros(63), slot_bits=32).child.child) == 1
     assert "2 ciphertexts of shape (5, 8), 1 of 1024 addends" in str(packed(X))
 
 
@@ -77,6 +79,12 @@ def test_sums_and_whole_multiples(name: str) -> None:
     assert torch.allclose(plain, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("bits", [24, 32, 40])
+def test_shorter_numbers(bits: int) -> None:
+    x = packed(X, slot_bits=bits, additions=8)
+    assert torch.allclose((x + x - 3 * x).decrypt(keys()[1]), -X, atol=2.0 ** (2 - bits // 2))
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (1, 31), (32,)])
 def test_all_shapes(shape: tuple[int, ...]) -> None:
     values = torch.full(shape, -1.25)
@@ -106,11 +114,12 @@ def test_addends_are_counted_and_none_too_many_is_added() -> None:
 def test_control_one_more_addend_spills_over() -> None:
     """Without the count, the largest numbers run into their neighbours; with it, they cannot."""
     public, private = keys()
-    largest = np.full(3, 2**63 - 1)
-    total = np.prod(np.array(hidden(side_by_side(largest, public) * 2, private), dtype=object)) % public.nsquare
+    largest, packing = np.full(3, 2**63 - 1), Packing(0, 1)
+    plain = side_by_side(largest, public, packing) * 2
+    total = np.prod(np.array(hidden(plain, private), dtype=object)) % public.nsquare
     with pytest.raises(EncodingError, match="packed numbers"):
-        apart(decrypted([total], private, public.room), 3, public)
-    wide = apart(decrypted([total], private, public.room), 4, public)
+        apart(decrypted([total], private, public.room), 3, public, packing)
+    wide = apart(decrypted([total], private, public.room), 4, public, packing)
     assert wide.tolist() == [-2, -1, -1, 1]  # the neighbours have taken what did not fit
 
 
@@ -158,13 +167,15 @@ def test_what_cannot_be_computed_is_refused(name: str) -> None:
 def test_packings_that_cannot_be() -> None:
     for settings_ in (
         {"additions": 0},
-        {"additions": 2**33},
+        {"additions": 2**63},
+        {"slot_bits": 20},
+        {"slot_bits": 72},
         {"fraction_bits": -1},
         {"fraction_bits": 63},
         {"additions": 2.5},
     ):
-        with pytest.raises(UsageError, match="cannot be packed with"):
+        with pytest.raises(UsageError, match="cannot be packed in"):
             packed(X, **settings_)
-    for settings_ in ({"additions": 7}, {"fraction_bits": 3}):
+    for settings_ in ({"additions": 7}, {"fraction_bits": 3}, {"slot_bits": 32}):
         with pytest.raises(UsageError, match="packed=True as well"):
             X.encrypt(keys()[0], **settings_)

@@ -171,7 +171,9 @@ def keygen(private_keyring: Any = None, n_length: int = DEFAULT_BITS) -> tuple[P
         UsageError: there are no keys of that length.
 
     Example:
-        >>> public, private = keygen(n_length=2048)
+        >>> import syft as sy, torch
+        >>> hook = sy.TorchHook(torch)
+        >>> public, private = sy.keygen(n_length=2048)
         >>> torch.tensor([1.5, -2.0]).encrypt(public).decrypt(private)
         tensor([ 1.5000, -2.0000])
     """

@@ -23,11 +23,8 @@ from syft.he.paillier.plaintexts import kind_of
 from syft.he.paillier.tensor import array, on_meta
 from syft.tensors.base import SyftTensor
 
-SLOT_BITS = 64
-_HALF = 1 << SLOT_BITS - 1
-FRACTION_BITS = {torch.int64: 0, torch.float32: 32, torch.float64: 32}
 ADDITIONS = 1024
-MOST_ADDITIONS = 1 << 32
+_SLOTS = range(16, 65, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,7 @@ class Packing:
     Args:
         fraction_bits: bits after the point.
         additions: how many tensors a sum may have.
+        slot_bits: bits that a number has in all: 16, 24, 32, 40, 48, 56 or 64.
 
     Raises:
         UsageError: there is no room for that.
@@ -44,19 +42,31 @@ class Packing:
 
     fraction_bits: int
     additions: int
+    slot_bits: int = 64
 
     def __post_init__(self) -> None:
-        sound = type(self.fraction_bits) is int and type(self.additions) is int
-        if not (sound and 0 <= self.fraction_bits <= 62 and 1 <= self.additions <= MOST_ADDITIONS):
+        sound = all(type(one) is int for one in (self.fraction_bits, self.additions, self.slot_bits))
+        slot = sound and self.slot_bits in _SLOTS
+        if not (slot and 0 <= self.fraction_bits <= self.slot_bits - 2 and 1 <= self.additions < self.half):
             raise UsageError(
-                f"numbers cannot be packed with {self.fraction_bits} bits after the point, for {self.additions} "
-                f"additions: integers of 64 bits have 0 to 62 after the point, and sums 1 to {MOST_ADDITIONS} addends"
+                f"numbers cannot be packed in {self.slot_bits} bits with {self.fraction_bits} after the point for "
+                f"{self.additions} additions: there are {', '.join(map(str, _SLOTS))} bits, of which all but two may "
+                "be after the point, and a sum has at least one addend and no more than there is room for"
             )
+
+    @property
+    def half(self) -> int:
+        """Sums are below this."""
+        return 1 << self.slot_bits - 1
 
     @property
     def largest(self) -> int:
         """The largest integer, up or down, that each addend may have."""
-        return (_HALF - 1) // self.additions
+        return (self.half - 1) // self.additions
+
+    def slots(self, key: PaillierPublicKey) -> int:
+        """How many numbers a ciphertext has."""
+        return (key.bits - 2) // self.slot_bits
 
     def integers(self, values: torch.Tensor) -> Any:
         """The integers of numbers, rounded to the nearest: an int64 array of one dimension.
@@ -73,8 +83,9 @@ class Packing:
             unit = 2.0**self.fraction_bits if floating else 1
             raise EncodingError(
                 f"a value of {most / unit:.6g} overflows: numbers that are packed for {self.additions} additions with "
-                f"{self.fraction_bits} bits after the point are at most {self.largest / 2.0**self.fraction_bits:.6g}; "
-                "pack with fewer additions or fraction_bits, or encrypt without packing"
+                f"{self.fraction_bits} of {self.slot_bits} bits after the point are at most "
+                f"{self.largest / 2.0**self.fraction_bits:.6g}; pack with fewer additions or fraction_bits, or encrypt "
+                "without packing"
             )
         return scaled.round().to(torch.int64).numpy() if floating else scaled.numpy() << self.fraction_bits
 
@@ -186,39 +197,38 @@ class PackedPaillierTensor(SyftTensor):
         )
 
 
-def slots(key: PaillierPublicKey) -> int:
-    """How many numbers a ciphertext has."""
-    return (key.bits - 2) // SLOT_BITS
-
-
-def side_by_side(integers: Any, key: PaillierPublicKey) -> list[int]:
+def side_by_side(integers: Any, key: PaillierPublicKey, packing: Packing) -> list[int]:
     """Plaintexts with so many of the integers (int64) next to each other."""
-    width = slots(key)
-    memory = (integers.view(np.uint64) ^ np.uint64(_HALF)).astype("<u8").tobytes()
-    step = width * SLOT_BITS // 8
+    width = packing.slot_bits // 8
+    shifted = (integers + np.int64(packing.half) if width < 8 else integers ^ np.int64(-(1 << 63))).astype("<i8")
+    memory = shifted.view(np.uint8).reshape(-1, 8)[:, :width].tobytes()
+    step = packing.slots(key) * width
     chunks = [memory[at : at + step] for at in range(0, len(memory), step)]
-    return [int.from_bytes(chunk, "little") - _offset(len(chunk) * 8 // SLOT_BITS) for chunk in chunks]
+    return [int.from_bytes(chunk, "little") - _offset(len(chunk) // width, packing) for chunk in chunks]
 
 
-def apart(plaintexts: list[int], count: int, key: PaillierPublicKey) -> Any:
+def apart(plaintexts: list[int], count: int, key: PaillierPublicKey, packing: Packing) -> Any:
     """So many integers out of plaintexts: an int64 array.
 
     Raises:
         EncodingError: a plaintext is longer than what it stands for.
     """
-    width, parts = slots(key), []
+    width, slots, parts = packing.slot_bits // 8, packing.slots(key), []
     for number, plaintext in enumerate(plaintexts):
-        here = min(width, count - number * width)
-        shifted = plaintext + _offset(here)
-        if shifted < 0 or shifted >> here * SLOT_BITS:
+        here = min(slots, count - number * slots)
+        shifted = plaintext + _offset(here, packing)
+        if shifted < 0 or shifted >> here * packing.slot_bits:
             raise EncodingError("an overflow was found when packed numbers were decrypted; nothing of them can be used")
-        parts.append(shifted.to_bytes(here * SLOT_BITS // 8, "little"))
-    return (np.frombuffer(b"".join(parts), "<u8") ^ np.uint64(_HALF)).astype(np.uint64).view(np.int64)
+        parts.append(shifted.to_bytes(here * width, "little"))
+    wide = np.zeros((count, 8), np.uint8)
+    wide[:, :width] = np.frombuffer(b"".join(parts), np.uint8).reshape(-1, width)
+    found = wide.reshape(-1).view("<i8").astype(np.int64)
+    return found - np.int64(packing.half) if width < 8 else found ^ np.int64(-(1 << 63))
 
 
-def _offset(count: int) -> int:
+def _offset(count: int, packing: Packing) -> int:
     # What makes integers with a sign to integers without one, in each slot.
-    return _HALF * (((1 << SLOT_BITS * count) - 1) // ((1 << SLOT_BITS) - 1))
+    return packing.half * (((1 << packing.slot_bits * count) - 1) // ((1 << packing.slot_bits) - 1))
 
 
 def unpacked(link: PackedPaillierTensor, key: PaillierPrivateKey) -> torch.Tensor:
@@ -227,7 +237,7 @@ def unpacked(link: PackedPaillierTensor, key: PaillierPrivateKey) -> torch.Tenso
     Raises:
         EncodingError: an overflow was found.
     """
-    integers = apart(decrypted(list(link.values), key, link.key.room), link.places.numel(), link.key)
+    integers = apart(decrypted(list(link.values), key, link.key.room), link.places.numel(), link.key, link.packing)
     if integers.size and int(np.abs(integers).max()) > link.packing.largest * link.addends:
         raise EncodingError(
             f"a packed number is larger than {link.addends} addends can be: the ciphertexts were not computed as they "
@@ -261,7 +271,10 @@ def _mul(func: Any, a: Any, b: Any) -> Any:
     return _scaled(link, factor.item() if isinstance(factor, torch.Tensor) and factor.dim() == 0 else factor)
 
 
-def _dtype(func: Any, *operands: Any) -> torch.dtype:
+def _dtype(func: Any, a: Any, b: Any) -> torch.dtype:
+    if isinstance(a, PackedPaillierTensor) and isinstance(b, PackedPaillierTensor):
+        return torch.promote_types(a.dtype, b.dtype)  # of one shape, as is seen to
+    operands = a, b
     found = func(*on_meta(operands))
     first = next(one for one in operands if isinstance(one, PackedPaillierTensor))
     if found.shape != first.shape:
@@ -277,7 +290,7 @@ def _sum(a: Any, b: Any, dtype: torch.dtype) -> Any:
         values = torch.as_tensor(b).expand(a.shape).contiguous()
         if values.dtype.is_floating_point and not packing.fraction_bits:
             raise UsageError("numbers with fractional digits cannot be added to packed integers; pack floats")
-        plain = side_by_side(packing.integers(values), key)
+        plain = side_by_side(packing.integers(values), key, packing)
         added = array(1 + key.n * number for number in plain)
         return a.like(a.values * added % key.nsquare, a.addends + 1, dtype)
     if a.packing != b.packing or a.shape != b.shape:

@@ -11,7 +11,7 @@ import torch
 from syft.core.optional import require
 from syft.exceptions import DecodeError, EncodingError, UnserializableError, UsageError
 from syft.he.paillier.keys import MOST_BITS, WHY_PRIVATE, PaillierPrivateKey, PaillierPublicKey
-from syft.he.paillier.packed import PackedCiphertexts, PackedPaillierTensor, Packing, slots
+from syft.he.paillier.packed import PackedCiphertexts, PackedPaillierTensor, Packing
 from syft.he.paillier.tensor import MOST_ELEMENTS, CipherTensor, PaillierTensor, array, link_under
 from syft.serde.checks import dimension, each, integer, object_id, optional, text
 from syft.serde.registry import register
@@ -76,7 +76,7 @@ def _fields(tensor: CipherTensor) -> Any:
     link = link_under(tensor)
     data = packed_bytes(link.refreshed(), link.key.ciphertext_bytes)
     if isinstance(link, PackedPaillierTensor):
-        form = [link.packing.fraction_bits, link.packing.additions, link.addends]
+        form = [link.packing.fraction_bits, link.packing.additions, link.packing.slot_bits, link.addends]
     else:
         form = [link.exponent, link.bits]
     names = [link._id, None if link.tags is None else frozenset(link.tags), link.description]
@@ -91,7 +91,7 @@ def _from(fields: Any, context: Any) -> CipherTensor:
     count = math.prod(shape)
     if count > MOST_ELEMENTS:
         raise DecodeError(f"an encrypted tensor has at most {MOST_ELEMENTS} elements")
-    make = _packed if len(form) == 3 else _single
+    make = _packed if len(form) == 4 else _single
     try:
         link = make(key, data, shape, count, _DTYPES[dtype], *form)
     except (UsageError, EncodingError) as error:
@@ -113,13 +113,12 @@ def _single(key: Any, data: Any, shape: Any, count: int, dtype: torch.dtype, exp
     return PaillierTensor.of(key, values, exponent, bits, dtype, fresh=True)
 
 
-def _packed(
-    key: Any, data: Any, shape: Any, count: int, dtype: torch.dtype, fraction: int, additions: int, addends: int
-) -> Any:
-    packing = Packing(fraction, additions)
+def _packed(key: Any, data: Any, shape: Any, count: int, dtype: torch.dtype, *form: int) -> Any:
+    *manner, addends = form
+    packing = Packing(*manner)
     if addends < 0:
         raise DecodeError("a sum of packed numbers has no less than no addend")
-    values = ciphertexts_from(data, key, -(-count // slots(key)))
+    values = ciphertexts_from(data, key, -(-count // packing.slots(key)))
     return PackedPaillierTensor(key, PackedCiphertexts(values, addends, fresh=True), shape, packing, dtype)
 
 

@@ -15,7 +15,6 @@ from syft.he.paillier.decryption import decrypted
 from syft.he.paillier.keys import PaillierPrivateKey, PaillierPublicKey
 from syft.he.paillier.packed import (
     ADDITIONS,
-    FRACTION_BITS,
     PackedCiphertexts,
     PackedPaillierTensor,
     Packing,
@@ -39,6 +38,7 @@ def encrypted(
     packed: bool = False,
     additions: int = ADDITIONS,
     fraction_bits: int | None = None,
+    slot_bits: int = 64,
     processes: int = 1,
     progress: bool | None = False,
 ) -> CipherTensor:
@@ -52,8 +52,9 @@ def encrypted(
         packed: put as many numbers in one ciphertext as have room, 47 under a key of 3072 bits. They can only be added,
             subtracted and multiplied by whole numbers, as tensors.
         additions: how many packed tensors a sum may have.
-        fraction_bits: bits after the point of packed numbers, 32 when None, and none for integers. Others have 64, and
-            those of float64 96.
+        fraction_bits: bits after the point of packed numbers; half of them when None, and none for integers. Others
+            have 64, and those of float64 96.
+        slot_bits: bits of a packed number in all; with fewer, more go into a ciphertext.
         processes: how many to use; see `syft.he.paillier.processes.hidden`.
         progress: show a bar; for long tensors in a terminal when None.
 
@@ -68,11 +69,13 @@ def encrypted(
     public = key.public_key if isinstance(key, PaillierPrivateKey) else key
     dtype, exponent = kind_of(tensor.dtype), EXPONENTS[kind_of(tensor.dtype)]
     if packed:
-        bits = FRACTION_BITS[dtype] if fraction_bits is None else fraction_bits
-        packing = Packing(bits, additions)
-        integers = side_by_side(packing.integers(tensor), public)
-    elif fraction_bits is not None or additions != ADDITIONS:
-        raise UsageError("additions and fraction_bits are for numbers that are packed; say packed=True as well")
+        after = (0 if dtype is torch.int64 else slot_bits // 2) if fraction_bits is None else fraction_bits
+        packing = Packing(after, additions, slot_bits)
+        integers = side_by_side(packing.integers(tensor), public, packing)
+    elif (fraction_bits, additions, slot_bits) != (None, ADDITIONS, 64):
+        raise UsageError(
+            "additions, fraction_bits and slot_bits are for numbers that are packed; say packed=True as well"
+        )
     else:
         integers = whole(tensor, exponent)
         check_range(integers, exponent)
