@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as npst
 
 from syft.exceptions import EncodingError, UnsupportedOp, UsageError
 from syft.he.paillier.decryption import decrypted
-from syft.he.paillier.packed import apart, side_by_side
+from syft.he.paillier.packed import Packing, apart, side_by_side
 from syft.he.paillier.processes import hidden
 from tests.he.paillier_keys import keys
 
