@@ -190,7 +190,7 @@ def _plus(a: Any, plain: Any, factor: Any, out: torch.Tensor) -> Any:
 
 def _negative(a: Any) -> Any:
     values = array(inverses(a.child.reshape(-1), a.key.nsquare)).reshape(tuple(a.shape))
-    return PaillierTensor.of(a.key, values, a.exponent, a.bits, a.dtype, fresh=a.memory.fresh)
+    return PaillierTensor.of(a.key, values, a.exponent, a.bits, a.dtype)
 
 
 def _summed(a: Any, dim: Any, out: torch.Tensor) -> Any:

@@ -10,7 +10,7 @@ import torch
 from syft.exceptions import UnsupportedOp
 from syft.he.paillier.plaintexts import BASE_BITS, LARGEST_BITS, check_range, kind_of, whole
 from syft.he.paillier.rules import rule
-from syft.he.paillier.tensor import PaillierTensor, array, check_size, on_meta, picked
+from syft.he.paillier.tensor import PaillierTensor, array, check_size, in_order, on_meta, picked
 
 _JOINING = frozenset({"cat", "stack"})
 
@@ -58,7 +58,9 @@ def _taken(a: PaillierTensor, out: Any, behind: torch.Tensor) -> Any:
         return PaillierTensor(a.memory, out, a.dtype)  # a view: it has the memory in common
     memory = a.memory
     values = picked(memory.flat, out)
-    return PaillierTensor.of(a.key, values, memory.exponent, memory.bits, a.dtype, fresh=memory.fresh)
+    # Whoever knows the ciphertexts must not see which of them were picked.
+    fresh = memory.fresh and in_order(out, memory)
+    return PaillierTensor.of(a.key, values, memory.exponent, memory.bits, a.dtype, fresh=fresh)
 
 
 @rule(*_JOINING)
@@ -76,8 +78,7 @@ def _joined(func: Any, parts: Any, dim: int = 0) -> Any:
         for part, start in zip(values, starts[:-1], strict=True)
     ]
     flat = np.concatenate([part.reshape(-1) for part in values])
-    fresh = all(link.memory.fresh and link.exponent == exponent for link in links)
-    return PaillierTensor.of(like.key, picked(flat, func(places, dim)), exponent, max(bits), dtype, fresh=fresh)
+    return PaillierTensor.of(like.key, picked(flat, func(places, dim)), exponent, max(bits), dtype)
 
 
 @rule("copy_")

@@ -96,6 +96,11 @@ def picked(flat: Any, places: torch.Tensor) -> Any:
     return flat[places.reshape(-1).numpy()].reshape(tuple(places.shape))
 
 
+def in_order(places: torch.Tensor, memory: Ciphertexts) -> bool:
+    """Whether these are all places of a memory, one after the other."""
+    return places.numel() == len(memory.flat) and torch.equal(places.reshape(-1), torch.arange(places.numel()))
+
+
 class PaillierTensor(SyftTensor):
     """The link under an encrypted tensor: which ciphertexts of its memory stand where.
 
@@ -174,10 +179,10 @@ class PaillierTensor(SyftTensor):
 
     def refreshed(self) -> list[Any]:
         """The ciphertexts in the order of the elements, as random as new ones: these may be shown."""
-        if self.places.numel() >= len(self.memory.flat):
+        if in_order(self.places, self.memory):
             self.memory.refresh()
             return list(self.child.reshape(-1))
-        part = Ciphertexts(self.key, self.child.reshape(-1), self.exponent, self.bits, self.memory.fresh)
+        part = Ciphertexts(self.key, self.child.reshape(-1), self.exponent, self.bits)
         part.refresh()
         return list(part.flat)
 
