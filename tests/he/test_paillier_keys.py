@@ -7,7 +7,6 @@ import pickle
 import re
 from typing import Any
 
-import gmpy2
 import pytest
 import torch
 
@@ -18,6 +17,8 @@ from syft.he.paillier.keys import DEFAULT_BITS
 from syft.serde import decode, encode
 from tests.he.paillier_keys import keys
 from tests.serde.craft import frame, tagged
+
+gmpy2 = pytest.importorskip("gmpy2", reason="Paillier's cryptosystem needs gmpy2")
 
 pytestmark = pytest.mark.usefixtures("hook")
 

@@ -6,7 +6,6 @@ import random
 from itertools import islice
 from typing import Any
 
-import gmpy2
 import pytest
 import torch
 from hypothesis import given, settings
@@ -21,6 +20,8 @@ from syft.he.paillier.plaintexts import exponent_for, numbers_of, whole
 from syft.he.paillier.processes import hidden
 from syft.he.paillier.tensor import array
 from tests.he.paillier_keys import keys
+
+gmpy2 = pytest.importorskip("gmpy2", reason="Paillier's cryptosystem needs gmpy2")
 
 RNG = random.Random(5)
 EXACT = st.floats(-(2.0**60), 2.0**60, allow_nan=False, width=64)
