@@ -36,6 +36,7 @@
         * AggregationError              updates cannot be summed in secret like this, or not any more
     * CheckpointError                   a checkpoint that cannot be read or does not fit
     * EncodingError                     a number cannot be written with so many digits
+    * KeyMismatchError                  ciphertexts and keys that do not belong together
     * MpcError                          shared values cannot be computed with like this
         * CryptoProviderError           there is no crypto provider, or it is one of the holders
         * ProtocolStepError             a holder refuses a step of a protocol
@@ -300,6 +301,10 @@ class ModelNotFoundError(PlanError, LookupError):
 
 class EncodingError(SyftError, ValueError):
     """A number cannot be written as an integer with the precision asked for."""
+
+
+class KeyMismatchError(SyftError, ValueError):
+    """Ciphertexts under different keys are computed with together, or a key is not the one that decrypts."""
 
 
 class DivisionByZeroError(SyftError, ZeroDivisionError):
