@@ -79,7 +79,9 @@ def _encrypted(values: torch.Tensor, context: Context, dtype: torch.dtype) -> Ci
     columns = values.reshape(1 if batch is None else batch, -1).t().contiguous().tolist()
     vectors = [arithmetic.encrypt(column) for column in columns]
     places = torch.arange(1, len(vectors) + 1).reshape(shape)
-    return KINDS[context.scheme](context, vectors, places, batch, context.depth, 1, dtype)
+    link = KINDS[context.scheme](context, vectors, places, batch, context.depth, 1, dtype)
+    link.fresh = True
+    return link
 
 
 @decryption(CKKSTensor, BFVTensor)

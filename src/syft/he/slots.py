@@ -33,6 +33,8 @@ class CiphertextLink(SyftTensor):
     """
 
     precedence = 24
+    fresh = False
+    """Whether nothing was computed yet."""
     scheme: ClassVar[str]
 
     def __init__(

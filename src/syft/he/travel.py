@@ -82,9 +82,17 @@ def _check_sizes(context: Context) -> None:
 
 def _link_fields(link: CiphertextLink) -> Any:
     used, places = link.compact()
+    if not link.fresh:
+        used = [_refreshed(vector, link) for vector in used]
     ciphertexts = [ciphertext_of(vector.serialize()) for vector in used]
     dtype = str(link.dtype).removeprefix("torch.")
     return link.context.id, link.batch, link.level, float(link.factor), dtype, places.contiguous(), ciphertexts
+
+
+def _refreshed(vector: Any, link: CiphertextLink) -> Any:
+    """The same numbers in a ciphertext that does not show from which others it was computed."""
+    arithmetic = link.arithmetic
+    return arithmetic.add(vector, arithmetic.lower(arithmetic.encrypt([0] * vector.size()), link.level))
 
 
 def _link_from(kind: type[Link], data: Any) -> Link:
