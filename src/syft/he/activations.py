@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from syft.he.levels import CountingContext
-from syft.he.polynomials import polynomial
+from syft.he.polynomials import polyval
 from syft.he.slots import CKKSTensor
 from syft.he.tensor import CiphertextTensor
 
@@ -44,12 +44,7 @@ class Polynomial(nn.Module):
 
     def forward(self, x: Any) -> Any:
         """The value at each number."""
-        if isinstance(x, CiphertextTensor):
-            return CiphertextTensor(polynomial(x.child, self.coefficients))
-        out = torch.full_like(x, self.coefficients[-1])
-        for coefficient in reversed(self.coefficients[:-1]):
-            out = out * x + coefficient
-        return out
+        return polyval(x, self.coefficients)
 
     def extra_repr(self) -> str:
         """What ``repr`` shows."""

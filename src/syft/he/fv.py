@@ -10,9 +10,15 @@ from typing import NoReturn
 
 from syft.exceptions import NotSupportedError
 
+NAMES = frozenset(
+    {"CipherText", "CoeffModulus", "Context", "Decryptor", "EncryptionParams", "Encryptor", "Evaluator",
+     "IntegerEncoder", "KeyGenerator", "PlainText", "PublicKey", "RelinKeys", "SecretKey", "SeqLevelType"}
+)  # fmt: skip
+"""What could be imported from there."""
+
 
 def __getattr__(name: str) -> NoReturn:
-    if name.startswith("__"):
+    if name not in NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     raise NotSupportedError(
         f"syft.frameworks.torch.he.fv.{name} is not rebuilt: its BFV was a slow toy with guessable noise and unchecked "

@@ -10,7 +10,7 @@ import torch
 
 from syft.exceptions import EncodingError, UnsupportedOp
 from syft.he.arithmetic import Vector
-from syft.he.slots import CiphertextLink, aligned, broadcast, joined, same_context
+from syft.he.slots import CiphertextLink, aligned, broadcast, joined, same_context, times
 
 Link = CiphertextLink
 
@@ -226,12 +226,10 @@ def concatenated(parts: list[Link], dim: int) -> Link:
     for part in parts[1:]:
         if part.batch != first.batch or first.batch is None or dim % len(first.shape) == 0:
             raise UnsupportedOp("encrypted tensors are joined along another dimension than that of their samples")
-    level = min(part.level for part in parts)
-    same = [part if part.factor == first.factor else aligned(part, first)[0] for part in parts]
-    level = min(level, *[part.level for part in same])
-    factor = same[0].factor
-    if any(part.factor != factor for part in same):
-        raise UnsupportedOp("these encrypted tensors have different scales; multiply them by a plain tensor of ones")
+        same_context(first, part)
+    factor = min(parts, key=lambda part: part.level).factor
+    same = [part if part.factor == factor else times(part, part.factor / factor, factor) for part in parts]
+    level = min(part.level for part in same)
     vectors, places = joined([part.lowered(level) for part in same])
     return first.with_vectors(vectors, torch.cat(places, dim % len(first.shape) - 1), level, factor)
 

@@ -11,7 +11,6 @@ from syft.encoded.moves import MOVES, move
 from syft.exceptions import UnsupportedOp
 from syft.he import operations
 from syft.he.operations import add_plain, multiply_plain, negate, total, weighted
-from syft.he.polynomials import polynomial
 from syft.he.slots import CiphertextLink
 from syft.he.tensor import rule
 
@@ -119,7 +118,17 @@ def _div(a: Any, b: Any, rounding_mode: str | None = None) -> Link:
 def _pow(a: Any, exponent: Any) -> Link:
     if not isinstance(a, Link) or not isinstance(exponent, int | float) or exponent != int(exponent) or exponent < 0:
         raise UnsupportedOp("encrypted numbers have powers with a plain exponent of 0, 1, 2 and so on")
-    return polynomial(a, [0] * int(exponent) + [1])
+    return _power(a, int(exponent))
+
+
+def _power(a: Link, exponent: int) -> Link:
+    """A natural power in as few levels as it can."""
+    if exponent == 0:
+        return add_plain(a.with_places(torch.zeros_like(a.places)), torch.tensor(1))
+    if exponent == 1:
+        return a
+    half = _power(a, exponent // 2)
+    return operations.multiply(half, half if exponent % 2 == 0 else _power(a, exponent - exponent // 2))
 
 
 @rule(aten.square)

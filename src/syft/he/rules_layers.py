@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import _VF
 
 from syft.exceptions import UnsupportedOp
 from syft.he.operations import add_plain, total, weighted
@@ -161,3 +162,11 @@ def _relu(*args: Any, **kwargs: Any) -> Any:
 @composed(F.max_pool2d, torch.max_pool2d)
 def _max_pool2d(*args: Any, **kwargs: Any) -> Any:
     refuse("max_pool2d")
+
+
+@composed(_VF.lstm, _VF.gru, _VF.rnn_tanh, _VF.rnn_relu)
+def _recurrent(*args: Any, **kwargs: Any) -> Any:
+    raise UnsupportedOp(
+        "recurrent layers (lstm, gru, rnn) have sigmoids and tanh at every step, which ciphertexts cannot. Put a "
+        "convolution over time in their place, nn.Conv1d, with sy.he.Square() behind it"
+    )

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import torch
 
 from syft.exceptions import NotLocalError, UnserializableError, UnsupportedOp
-from syft.he.polynomials import polynomial
+from syft.he.polynomials import polyval
 from syft.he.slots import CiphertextLink
 from syft.tensors.base import link_text, register_wrapper
 
@@ -59,12 +59,12 @@ class CiphertextTensor(torch.Tensor):
         return CiphertextTensor(out) if isinstance(out, CiphertextLink) else _tensors(out)
 
     def polyval(self, coefficients: Sequence[float]) -> Any:
-        """A polynomial of each number, in as few levels as its degree has bits.
+        """A polynomial of each number; see `syft.he.polynomials.polyval`.
 
         Args:
             coefficients: of x^0, x^1 and so on.
         """
-        return CiphertextTensor(polynomial(self.child, coefficients))
+        return polyval(self, coefficients)
 
     @property
     def context(self) -> Any:
