@@ -10,6 +10,7 @@ from benchmarks import (
     encrypted,
     equality,
     four_points,
+    he_ckks,
     import_time,
     leaks,
     network_adds,
@@ -49,4 +50,5 @@ SUITE: dict[str, Benchmark] = {
     "network_delay": network_delay.run,
     "network_idle": network_idle.run,
     "encrypted": encrypted.run,
+    "he_ckks": he_ckks.run,
 }

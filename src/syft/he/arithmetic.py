@@ -50,8 +50,8 @@ class Arithmetic(Protocol):
     def add_plain(self, a: Vector, plain: Plain) -> Vector:
         """A ciphertext plus public numbers."""
 
-    def multiply_plain(self, a: Vector, plain: Plain, level: int) -> Vector:
-        """A ciphertext of a level times public numbers."""
+    def multiply_corrected(self, a: Vector, plain: Plain) -> Vector:
+        """A ciphertext times public numbers, which were multiplied with the `correction` of its level before."""
 
     def plain_cost(self) -> int:
         """How many levels a product with public numbers takes."""

@@ -48,7 +48,7 @@ class BfvArithmetic:
 
     def negate(self, a: Vector) -> Vector:
         """See `Arithmetic`."""
-        return self.multiply_plain(a, -1, 0)
+        return self.multiply_corrected(a, -1)
 
     def lower(self, a: Vector, level: int) -> Vector:
         """See `Arithmetic`: the level is only counted."""
@@ -66,7 +66,7 @@ class BfvArithmetic:
         """See `Arithmetic`."""
         return a.add_plain(plain if isinstance(plain, list) else [plain] * a.size())
 
-    def multiply_plain(self, a: Vector, plain: Plain, level: int) -> Vector:
+    def multiply_corrected(self, a: Vector, plain: Plain) -> Vector:
         """See `Arithmetic`."""
         return a.mul_plain(plain if isinstance(plain, list) else [plain] * a.size())
 
@@ -79,9 +79,9 @@ class BfvArithmetic:
         out = []
         for row in rows:
             terms = [(part, int(weight)) for part, weight in zip(parts, row, strict=True) if weight]
-            total = self.multiply_plain(*terms[0], level)
+            total = self.multiply_corrected(*terms[0])
             for part, weight in terms[1:]:
-                total.add_(self.multiply_plain(part, weight, level))
+                total.add_(self.multiply_corrected(part, weight))
             out.append(total)
         return out
 

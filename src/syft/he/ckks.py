@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from syft.core.optional import require
 from syft.he import protobuf
 from syft.he.arithmetic import Plain, Vector
@@ -90,12 +88,9 @@ class CkksArithmetic:
         """See `Arithmetic`."""
         return a.add_plain(plain)
 
-    def multiply_plain(self, a: Vector, plain: Plain, level: int) -> Vector:
+    def multiply_corrected(self, a: Vector, plain: Plain) -> Vector:
         """See `Arithmetic`."""
-        correction = self.correction(level)
-        if isinstance(plain, list):
-            return a.mul_plain((np.asarray(plain) * correction).tolist())
-        return a.mul_plain(plain * correction)
+        return a.mul_plain(plain)
 
     def plain_cost(self) -> int:
         """See `Arithmetic`."""

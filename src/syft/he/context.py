@@ -103,7 +103,8 @@ class Context:
                 "this context is the public part, without the secret key: it cannot decrypt. Whoever made it can: "
                 "x.decrypt(context=context)"
             )
-        return list(vector.decrypt(self._secret.data.secret_key()))
+        numbers: list[float] = vector.decrypt(self._secret.data.secret_key())
+        return numbers
 
     def noise_budget(self, vector: Any) -> int:
         """How many bits of noise a BFV ciphertext can still take; at 0 its numbers are lost."""

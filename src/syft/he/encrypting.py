@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import torch
@@ -109,20 +110,20 @@ def decrypt_numbers(tensor: CiphertextTensor, context: Any = None) -> torch.Tens
     if context.id != link.context.id:
         raise UsageError("these numbers are encrypted under another context, whose secret key is another one")
     used, places = link.compact()
-    columns = [_readable(context, vector, link)[: link.size] for vector in used]
-    zeros = [0] * link.size
-    table = torch.tensor([zeros, *columns], dtype=link.dtype if link.dtype == torch.int64 else torch.float64)
-    out = table[places.reshape(-1)].t().reshape(link.shape)
-    return out.to(link.dtype)
+    kind = torch.int64 if context.scheme == "bfv" else torch.float64
+    columns = [torch.zeros(link.size, dtype=kind), *[_readable(context, vector) for vector in used]]
+    table = torch.stack([column[: link.size] for column in columns])
+    if context.scheme == "ckks":
+        step = 2.0**-context.parameters.precision
+        table = (table / step).round_().mul_(step * link.factor)
+    return table[places.reshape(-1)].t().reshape(link.shape).to(link.dtype)
 
 
-def _readable(context: Context, vector: Any, link: CiphertextLink) -> Any:
-    numbers = context.decrypted(vector)
-    if context.scheme == "bfv":
-        if context.noise_budget(vector) <= 0:
-            raise EncodingError(
-                "too much was computed on these integers: noise has destroyed them; make a context of more depth"
-            )
-        return numbers
-    step = 2.0**-context.parameters.precision
-    return [round(number / step) * step * link.factor for number in numbers]
+def _readable(context: Context, vector: Any) -> torch.Tensor:
+    if context.scheme == "ckks":
+        return torch.frombuffer(array("d", context.decrypted(vector)), dtype=torch.float64)
+    if context.noise_budget(vector) <= 0:
+        raise EncodingError(
+            "too much was computed on these integers: noise has destroyed them; make a context of more depth"
+        )
+    return torch.tensor(context.decrypted(vector), dtype=torch.int64)

@@ -42,7 +42,7 @@ class CountingArithmetic:
     def add_plain(self, a: Vector, plain: Plain) -> Vector:
         """See `Arithmetic`."""
 
-    def multiply_plain(self, a: Vector, plain: Plain, level: int) -> Vector:
+    def multiply_corrected(self, a: Vector, plain: Plain) -> Vector:
         """See `Arithmetic`."""
 
     def plain_cost(self) -> int:

@@ -10,7 +10,7 @@ import torch
 
 from syft.exceptions import EncodingError, UnsupportedOp
 from syft.he.arithmetic import Vector
-from syft.he.slots import CiphertextLink, aligned, broadcast, joined, same_context, times
+from syft.he.slots import CiphertextLink, aligned, broadcast, broadcast_plain, joined, same_context, times
 
 Link = CiphertextLink
 
@@ -61,23 +61,22 @@ def _pairwise(
         factor: of the result.
         alone: what a ciphertext of b becomes where a is zero; None if zero makes zero.
     """
-    first, second, _ = broadcast(a, b)
-    if second is None:
-        raise UnsupportedOp("both operands are encrypted here")
+    if a.batch == b.batch and a.places.shape == b.places.shape:
+        first, second = a.places, b.places
+    else:
+        first, second = broadcast(a, b)
     made: dict[tuple[int, int], int] = {}
     out: list[Vector] = []
-    places = torch.zeros(first.shape, dtype=torch.int64)
-    for at, (i, j) in enumerate(zip(first.reshape(-1).tolist(), second.reshape(-1).tolist(), strict=True)):
-        if (i, j) == (0, 0) or (alone is None and 0 in (i, j)):
-            continue
+    found = []
+    for i, j in zip(first.reshape(-1).tolist(), second.reshape(-1).tolist(), strict=True):
         if (i, j) not in made:
-            if i == 0 and alone is not None:
-                out.append(alone(b.vector(j)))
-            else:
-                out.append(a.vector(i) if j == 0 else operate(a.vector(i), b.vector(j)))
-            made[i, j] = len(out)
-        places.view(-1)[at] = made[i, j]
-    return a.with_vectors(out, places, level, factor)
+            if i and j:
+                out.append(operate(a.vector(i), b.vector(j)))
+            elif alone is not None and (i or j):
+                out.append(a.vector(i) if i else alone(b.vector(j)))
+            made[i, j] = len(out) if (i and j) or (alone is not None and (i or j)) else 0
+        found.append(made[i, j])
+    return a.with_vectors(out, torch.tensor(found).reshape(first.shape), level, factor)
 
 
 def add_plain(a: Link, plain: torch.Tensor) -> Link:
@@ -90,7 +89,7 @@ def add_plain(a: Link, plain: torch.Tensor) -> Link:
         if place == 0:
             fresh = arithmetic.encrypt(number if isinstance(number, list) else [number] * a.size)
             return arithmetic.lower(fresh, a.level)
-        return arithmetic.add_plain(a.vector(place), number) if np.any(number) else a.vector(place)
+        return arithmetic.add_plain(a.vector(place), number) if number else a.vector(place)
 
     return _with_plain(a, shown, add_to, a.level, a.factor)
 
@@ -105,16 +104,18 @@ def multiply_plain(a: Link, plain: torch.Tensor) -> Link:
     level = a.below(arithmetic.plain_cost())
 
     def multiply_by(place: int, number: Any) -> Vector | None:
-        if place == 0 or not np.any(np.abs(number) > arithmetic.tiny):
+        largest = max(max(number), -min(number)) if isinstance(number, list) else abs(number)
+        if place == 0 or largest <= arithmetic.tiny:
             return None
-        return arithmetic.multiply_plain(a.vector(place), number, a.level)
+        return arithmetic.multiply_corrected(a.vector(place), number)
 
-    return _with_plain(a, values, multiply_by, level, a.factor)
+    correction = arithmetic.correction(a.level)
+    return _with_plain(a, values if correction == 1 else values * correction, multiply_by, level, a.factor)
 
 
 def _with_plain(a: Link, values: torch.Tensor, operate: Callable[[int, Any], Any], level: int, factor: float) -> Link:
     """One operation for each ciphertext and the plain numbers that it meets: one for all samples, or one for each."""
-    places, _, sample = broadcast(a, values.shape)
+    places, sample = broadcast_plain(a, values.shape)
     shared = a.batch is None or values.dim() <= len(sample) or values.shape[0] == 1
     if shared:
         lead = [] if a.batch is None or values.dim() <= len(sample) else [0]
@@ -122,13 +123,13 @@ def _with_plain(a: Link, values: torch.Tensor, operate: Callable[[int, Any], Any
     else:
         numbers = values.expand(a.size, *sample).reshape(a.size, -1).t().tolist()
     out: list[Vector] = []
-    result = torch.zeros(sample, dtype=torch.int64)
-    for at, (place, number) in enumerate(zip(places.reshape(-1).tolist(), numbers, strict=True)):
+    found = []
+    for place, number in zip(places.reshape(-1).tolist(), numbers, strict=True):
         made = operate(place, number)
         if made is not None:
             out.append(made)
-            result.view(-1)[at] = len(out)
-    return a.with_vectors(out, result, level, factor)
+        found.append(0 if made is None else len(out))
+    return a.with_vectors(out, torch.tensor(found).reshape(sample), level, factor)
 
 
 def negate(a: Link) -> Link:

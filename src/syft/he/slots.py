@@ -174,33 +174,40 @@ def _made(context: Any, depth: int) -> str:
     return f"sy.he.ckks_context(precision={context.parameters.precision}, depth={depth})"
 
 
-def broadcast(a: CiphertextLink, b: Any) -> tuple[torch.Tensor, torch.Tensor | None, list[int]]:
-    """The places of two operands for each element of a sample of the result, and its shape.
-
-    Args:
-        a: encrypted.
-        b: encrypted, or the shape of a plain tensor.
-
-    Returns:
-        Places of a; those of b, or None; the shape of a sample.
+def broadcast(a: CiphertextLink, b: CiphertextLink) -> tuple[torch.Tensor, torch.Tensor]:
+    """The places of two operands for each element of a sample of the result.
 
     Raises:
         UnsupportedOp: the first dimension of the result is not that of the samples.
     """
-    other = b.shape if isinstance(b, CiphertextLink) else b
+    first, sample = broadcast_plain(a, b.shape)
+    broadcast_plain(b, a.shape)
+    return first, b.places.expand(sample)
+
+
+def broadcast_plain(a: CiphertextLink, other: torch.Size) -> tuple[torch.Tensor, list[int]]:
+    """The places of an operand for each element of a sample of the result, and the shape of a sample.
+
+    Args:
+        a: encrypted.
+        other: the shape of the other operand.
+
+    Raises:
+        UnsupportedOp: the first dimension of the result is not that of the samples.
+    """
+    if a.shape == other:
+        return a.places, list(a.places.shape)
     try:
         shape = torch.broadcast_shapes(a.shape, other)
     except RuntimeError as error:
         raise UnsupportedOp(f"shapes {tuple(a.shape)} and {tuple(other)} do not fit together: {error}") from None
-    encrypted = [a, b] if isinstance(b, CiphertextLink) else [a]
-    if any(len(one.shape) != len(shape) or one.shape[:1] != shape[:1] for one in encrypted):
+    if len(a.shape) != len(shape) or a.shape[:1] != shape[:1]:
         raise UnsupportedOp(
             f"the first dimension of an encrypted tensor is that of its samples: shapes {tuple(a.shape)} and "
             f"{tuple(other)} would need it elsewhere, or repeated. Give both the same number of dimensions and samples"
         )
     sample = list(shape) if a.batch is None else list(shape[1:])
-    places = [one.places.expand(sample) for one in encrypted]
-    return places[0], places[1] if len(places) > 1 else None, sample
+    return a.places.expand(sample), sample
 
 
 def aligned(a: CiphertextLink, b: CiphertextLink) -> tuple[CiphertextLink, CiphertextLink]:
@@ -223,7 +230,8 @@ def times(a: CiphertextLink, ratio: float, factor: float) -> CiphertextLink:
     """The ciphertexts times a ratio, with another factor beside them."""
     arithmetic = a.arithmetic
     level = a.below(arithmetic.plain_cost())
-    return a.each(lambda vector: arithmetic.multiply_plain(vector, ratio, a.level), level, factor)
+    corrected = ratio * arithmetic.correction(a.level)
+    return a.each(lambda vector: arithmetic.multiply_corrected(vector, corrected), level, factor)
 
 
 def same_context(a: CiphertextLink, b: CiphertextLink) -> None:
