@@ -34,13 +34,13 @@ def measure_operations(*, quick: bool) -> list[Row]:
     def vectors(columns: list[list[float]]) -> Any:
         return [tenseal.ckks_vector(raw, column) for column in columns]
 
-    (a, b), (c, d) = (encrypt(x), encrypt(y)), (vectors(listed), vectors(other))
+    a, b, c, d = encrypt(x), encrypt(y), vectors(listed), vectors(other)
     pairs: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
         "encrypt": (lambda: encrypt(x), lambda: vectors(listed)),
         "add": (lambda: a + b, lambda: [u + v for u, v in zip(c, d, strict=True)]),
         "multiply": (lambda: a * b, lambda: [u * v for u, v in zip(c, d, strict=True)]),
         "multiply by plain numbers": (lambda: a * y, lambda: [u * v for u, v in zip(c, other, strict=True)]),
-        "decrypt": (a.decrypt, lambda: [u.decrypt() for u in c]),
+        "decrypt, to tensors": (a.decrypt, lambda: torch.tensor([u.decrypt() for u in c])),
     }
     rows = []
     for name, (our_way, their_way) in pairs.items():
@@ -75,7 +75,8 @@ def measure_linear(*, quick: bool) -> Row:
     timed = alternate(
         lambda: nn.functional.linear(encrypted, weight), lambda: theirs.mm(columns), pairs=2 if quick else 6, warm_up=1
     )
-    error = (nn.functional.linear(encrypted, weight).decrypt() - x @ weight.t()).abs().max().item()
+    scores: Any = nn.functional.linear(encrypted, weight)
+    error = (scores.decrypt() - x @ weight.t()).abs().max().item()
     best = min(timed.ours), min(timed.plain)
     return Row(
         name="CKKS: linear layer 64 → 10 on 4096 samples / TenSEAL's batched mm",
@@ -122,7 +123,7 @@ def measure_network(*, quick: bool) -> list[Row]:
             name=f"CKKS: bytes of {IMAGES} encrypted images of 14 × 14",
             value=there / 1e6,
             unit="MB",
-            note=f"{back / 1e6:.1f} MB of scores back, and once {len(sy.serde.serialize(context)) / 1e6:.1f} MB of keys",
+            note=f"{back / 1e6:.1f} MB of scores back; keys {len(sy.serde.serialize(context)) / 1e6:.1f} MB, once",
         ),
     ]
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +74,7 @@ def train(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, epochs: 
             schedule.step()
 
 
-def ask(alice: sy.WebsocketClientWorker, images: torch.Tensor, context: sy.he.Context) -> Answer:
+def ask(alice: Any, images: torch.Tensor, context: sy.he.Context) -> Answer:
     """What alice's network says about images that she cannot see.
 
     Args:
@@ -133,7 +134,7 @@ def main() -> None:
     context = sy.he.ckks_context(precision=PRECISION, depth=depth, largest=LARGEST)
     console.print(f"{depth} products in a row: {context}\n", soft_wrap=True, markup=False)
     with tempfile.TemporaryDirectory() as folder, Workers({"alice": ""}, Path(folder)) as processes:
-        alice = sy.WebsocketClientWorker(hook, "localhost", processes["alice"].port, id="alice")
+        alice: Any = sy.WebsocketClientWorker(hook, "localhost", processes["alice"].port, id="alice")
         alice.serve_model(model, "digits", allow_remote_inference=True, example=images[:2])
         context.send(alice)
         with console.status("alice's worker computes on ciphertexts"):

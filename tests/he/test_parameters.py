@@ -8,8 +8,8 @@ import pytest
 
 import syft as sy
 from syft.exceptions import EncryptionParametersError, SyftError
-from syft.he import context as contexts
-from syft.he.parameters import SECURE_BITS, Parameters, bfv_parameters, check_security, ckks_parameters, primes
+from syft.he.levelled import context as contexts
+from syft.he.levelled.parameters import SECURE_BITS, Parameters, bfv_parameters, check_security, ckks_parameters, primes
 from tests.he.contexts import ckks
 
 UNSAFE = [

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import syft as sy
-from syft.he.ckks import CkksArithmetic
+from syft.he.levelled.ckks import CkksArithmetic
 from tests.he.contexts import ckks
 
 

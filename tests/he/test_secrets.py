@@ -15,7 +15,7 @@ import torch
 
 import syft as sy
 from syft.exceptions import SyftError, UnserializableError, UsageError
-from syft.he import protobuf
+from syft.he.levelled import protobuf
 from syft.serde import decode, encode
 from tests.he.contexts import bfv, ckks
 

@@ -11,10 +11,10 @@ from torch import nn
 
 import syft as sy
 from syft.exceptions import DecodeError, SyftError
-from syft.he import context as contexts
-from syft.he import seal
-from syft.he.context import Context
-from syft.he.slots import CKKSTensor
+from syft.he.levelled import context as contexts
+from syft.he.levelled import seal
+from syft.he.levelled.context import Context
+from syft.he.levelled.slots import CKKSTensor
 from syft.serde import decode, encode
 from syft.serde.registry import REGISTRY
 from tests.he.contexts import bfv, ckks

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from syft.he import encrypting as _encrypting  # noqa: F401 - registers the protocols
-from syft.he import rules as _rules  # noqa: F401 - registers what is computed
-from syft.he import rules_layers as _rules_layers  # noqa: F401 - likewise
-from syft.he import travel as _travel  # noqa: F401 - registers the wire forms
-from syft.he.activations import Polynomial, Square, levels_needed
-from syft.he.context import Context, bfv_context, ckks_context
-from syft.he.slots import BFVTensor, CKKSTensor
-from syft.he.tensor import CiphertextTensor
+from syft.he.levelled import encrypting as _encrypting  # noqa: F401 - registers the protocols
+from syft.he.levelled import rules as _rules  # noqa: F401 - registers what is computed
+from syft.he.levelled import rules_layers as _rules_layers  # noqa: F401 - likewise
+from syft.he.levelled import travel as _travel  # noqa: F401 - registers the wire forms
+from syft.he.levelled.activations import Polynomial, Square, levels_needed
+from syft.he.levelled.context import Context, bfv_context, ckks_context
+from syft.he.levelled.slots import BFVTensor, CKKSTensor
+from syft.he.levelled.tensor import CiphertextTensor
 
 __all__ = [
     "BFVTensor",

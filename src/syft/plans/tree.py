@@ -12,8 +12,8 @@ import torch
 from syft.encoded.fixed import FixedPrecisionTensor
 from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import PlanArgumentError, PlanBuildError
-from syft.he.slots import CiphertextLink
-from syft.he.tensor import CiphertextTensor
+from syft.he.levelled.slots import CiphertextLink
+from syft.he.levelled.tensor import CiphertextTensor
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.plans.dimensions import map_parts
 from syft.plans.recording import Input, Parameter, Recording

@@ -1,7 +1,7 @@
 """`CiphertextTensor`: what users hold of encrypted numbers. torch computes on it through ``__torch_dispatch__``.
 
-What arrives there are elementary ops, each with a rule in `syft.he.rules` and `syft.he.rules_layers`; an op without a
-rule is refused by its name, and where there is something to use in its place, that is said.
+What arrives there are elementary ops, each with a rule in the modules `rules` and `rules_layers`; an op without a rule is
+refused by its name, and where there is something to use in its place, that is said.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import torch
 
 from syft.exceptions import NotLocalError, UnserializableError, UnsupportedOp
-from syft.he.polynomials import polyval
-from syft.he.slots import CiphertextLink
+from syft.he.levelled.polynomials import polyval
+from syft.he.levelled.slots import CiphertextLink
 from syft.tensors.base import link_text, register_wrapper
 
 Rule = Callable[..., Any]
@@ -59,7 +59,7 @@ class CiphertextTensor(torch.Tensor):
         return CiphertextTensor(out) if isinstance(out, CiphertextLink) else _tensors(out)
 
     def polyval(self, coefficients: Sequence[float]) -> Any:
-        """A polynomial of each number; see `syft.he.polynomials.polyval`.
+        """A polynomial of each number; see `syft.he.levelled.polynomials.polyval`.
 
         Args:
             coefficients: of x^0, x^1 and so on.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from syft.core.optional import require
-from syft.he.arithmetic import Plain, Vector
-from syft.he.parameters import Parameters
-from syft.he.seal import vector
+from syft.he.levelled.arithmetic import Plain, Vector
+from syft.he.levelled.parameters import Parameters
+from syft.he.levelled.seal import vector
 
 
 class BfvArithmetic:
@@ -90,7 +90,7 @@ class BfvArithmetic:
         return a.sum()
 
     def load(self, ciphertext: bytes, size: int, level: int) -> Vector:
-        """A ciphertext that came from elsewhere; see `syft.he.ckks.CkksArithmetic.load`."""
+        """A ciphertext that came from elsewhere; see `syft.he.levelled.ckks.CkksArithmetic.load`."""
         try:
             out = self._make(self._native, vector(ciphertext, size, None))
             (seen,) = out.ciphertext()

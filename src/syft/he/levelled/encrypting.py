@@ -9,10 +9,10 @@ import torch
 
 from syft.encoded.encryption import decryption, encryption
 from syft.exceptions import EncodingError, UsageError
-from syft.he.context import Context
-from syft.he.operations import in_range
-from syft.he.slots import KINDS, BFVTensor, CiphertextLink, CKKSTensor
-from syft.he.tensor import CiphertextTensor
+from syft.he.levelled.context import Context
+from syft.he.levelled.operations import in_range
+from syft.he.levelled.slots import KINDS, BFVTensor, CiphertextLink, CKKSTensor
+from syft.he.levelled.tensor import CiphertextTensor
 
 
 @encryption("ckks", call="x.encrypt(protocol='ckks', context=sy.he.ckks_context())")

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from syft.exceptions import EncodingError, UnsupportedOp
-from syft.he.arithmetic import Vector
-from syft.he.slots import CiphertextLink, aligned, broadcast, broadcast_plain, joined, same_context, times
+from syft.he.levelled.arithmetic import Vector
+from syft.he.levelled.slots import CiphertextLink, aligned, broadcast, broadcast_plain, joined, same_context, times
 
 Link = CiphertextLink
 
@@ -65,6 +65,10 @@ def _pairwise(
         first, second = a.places, b.places
     else:
         first, second = broadcast(a, b)
+    count = first.numel()
+    if count == len(a.vectors) == len(b.vectors) and torch.equal(first, second):
+        pairs = zip(a.vectors, b.vectors, strict=True)  # as most tensors lie; looking each pair up takes longer
+        return a.with_vectors([operate(u, v) for u, v in pairs], first, level, factor)
     made: dict[tuple[int, int], int] = {}
     out: list[Vector] = []
     found = []

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from syft.core.optional import require
-from syft.he import protobuf
-from syft.he.arithmetic import Plain, Vector
-from syft.he.parameters import Parameters, primes
-from syft.he.seal import vector, version, zero
+from syft.he.levelled import protobuf
+from syft.he.levelled.arithmetic import Plain, Vector
+from syft.he.levelled.parameters import Parameters, primes
+from syft.he.levelled.seal import vector, version, zero
 
 
 class CkksArithmetic:

@@ -17,10 +17,10 @@ from syft.core.messages import Put
 from syft.core.optional import require
 from syft.core.session import SESSION
 from syft.exceptions import EncryptionParametersError, UnserializableError, UsageError
-from syft.he import protobuf
-from syft.he.bfv import BfvArithmetic
-from syft.he.ckks import CkksArithmetic
-from syft.he.parameters import Parameters, bfv_parameters, check_security, ckks_parameters
+from syft.he.levelled import protobuf
+from syft.he.levelled.bfv import BfvArithmetic
+from syft.he.levelled.ckks import CkksArithmetic
+from syft.he.levelled.parameters import Parameters, bfv_parameters, check_security, ckks_parameters
 from syft.tensors.object_pointer import ObjectPointer
 
 _KNOWN: WeakValueDictionary[str, Context] = WeakValueDictionary()

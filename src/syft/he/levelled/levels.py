@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from syft.he.arithmetic import Plain, Vector
-from syft.he.parameters import Parameters
+from syft.he.levelled.arithmetic import Plain, Vector
+from syft.he.levelled.parameters import Parameters
 
 
 class CountingArithmetic:

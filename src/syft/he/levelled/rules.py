@@ -9,10 +9,10 @@ import torch
 
 from syft.encoded.moves import MOVES, move
 from syft.exceptions import UnsupportedOp
-from syft.he import operations
-from syft.he.operations import add_plain, multiply_plain, negate, total, weighted
-from syft.he.slots import CiphertextLink
-from syft.he.tensor import rule
+from syft.he.levelled import operations
+from syft.he.levelled.operations import add_plain, multiply_plain, negate, total, weighted
+from syft.he.levelled.slots import CiphertextLink
+from syft.he.levelled.tensor import rule
 
 aten = torch.ops.aten
 Link = CiphertextLink

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from syft.he.levels import CountingContext
-from syft.he.polynomials import polyval
-from syft.he.slots import CKKSTensor
-from syft.he.tensor import CiphertextTensor
+from syft.he.levelled.levels import CountingContext
+from syft.he.levelled.polynomials import polyval
+from syft.he.levelled.slots import CKKSTensor
+from syft.he.levelled.tensor import CiphertextTensor
 
 
 class Square(nn.Module):

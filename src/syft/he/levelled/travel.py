@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import torch
 
 from syft.exceptions import EncryptionParametersError
-from syft.he.context import Context, context_named, is_known, known
-from syft.he.parameters import LARGEST_PRIME, Parameters, check_security
-from syft.he.seal import ciphertext_of
-from syft.he.slots import KINDS, BFVTensor, CiphertextLink, CKKSTensor
-from syft.he.tensor import CiphertextTensor
+from syft.he.levelled.context import Context, context_named, is_known, known
+from syft.he.levelled.parameters import LARGEST_PRIME, Parameters, check_security
+from syft.he.levelled.seal import ciphertext_of
+from syft.he.levelled.slots import KINDS, BFVTensor, CiphertextLink, CKKSTensor
+from syft.he.levelled.tensor import CiphertextTensor
 from syft.serde.checks import dimension, each, flag, integer, items, one_of, optional, text
 from syft.serde.registry import register
 from syft.tensors.base import unwrap

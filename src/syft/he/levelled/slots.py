@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import torch
 
 from syft.exceptions import DepthExceededError, UnsupportedOp
-from syft.he.arithmetic import Arithmetic, Vector
+from syft.he.levelled.arithmetic import Arithmetic, Vector
 from syft.tensors.base import SyftTensor
 
 
@@ -61,6 +61,12 @@ class CiphertextLink(SyftTensor):
     def shape(self) -> torch.Size:
         """The shape of the values."""
         return torch.Size(self.places.shape if self.batch is None else (self.batch, *self.places.shape))
+
+    @property
+    def held_bytes(self) -> int:
+        """The memory that the ciphertexts take; nobody but SEAL sees it."""
+        primes = self.level + 1 if self.scheme == "ckks" else len(self.context.parameters.prime_bits) - 1
+        return len(self.vectors) * 16 * self.context.parameters.degree * primes + 8 * self.places.numel()
 
     @property
     def size(self) -> int:

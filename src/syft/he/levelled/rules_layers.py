@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import _VF
 
 from syft.exceptions import UnsupportedOp
-from syft.he.operations import add_plain, total, weighted
-from syft.he.slots import CiphertextLink
-from syft.he.tensor import REMEDIES, CiphertextTensor, composed, refuse, rule
+from syft.he.levelled.operations import add_plain, total, weighted
+from syft.he.levelled.slots import CiphertextLink
+from syft.he.levelled.tensor import REMEDIES, CiphertextTensor, composed, refuse, rule
 
 aten = torch.ops.aten
 Link = CiphertextLink

@@ -2,7 +2,7 @@
 
 Adding it to a ciphertext changes no value and no noise. What it changes is what TenSEAL keeps beside the values: in
 which context they are, and with which scale the next plain factor is written. That is how products are rescaled once
-for a whole sum (`syft.he.ckks`), which TenSEAL itself has no call for.
+for a whole sum (`syft.he.levelled.ckks`), which TenSEAL itself has no call for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from syft.he import protobuf
+from syft.he.levelled import protobuf
 
 _MAGIC, _UNCOMPRESSED = 0xA15E, 0
 _HEADER = struct.Struct("<HB2sBHQ")  # magic number, its own size, version, compression, nothing, size of all
