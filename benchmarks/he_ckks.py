@@ -29,7 +29,7 @@ def measure_operations(*, quick: bool) -> list[Row]:
     listed, other = x.t().tolist(), y.t().tolist()
 
     def encrypt(values: torch.Tensor) -> Any:
-        return values.encrypt(protocol="ckks", context=context)  # type: ignore[attr-defined]
+        return values.encrypt(protocol="ckks", context=context)
 
     def vectors(columns: list[list[float]]) -> Any:
         return [tenseal.ckks_vector(raw, column) for column in columns]
@@ -68,7 +68,7 @@ def measure_linear(*, quick: bool) -> Row:
     raw.global_scale = 2.0**SCALE_BITS
     torch.manual_seed(0)
     x, weight = torch.randn(SLOTS, 64, dtype=torch.float64), torch.randn(10, 64, dtype=torch.float64)
-    encrypted: Any = x.encrypt(protocol="ckks", context=context)  # type: ignore[attr-defined]
+    encrypted: Any = x.encrypt(protocol="ckks", context=context)
     plain = tenseal.plain_tensor(x.reshape(-1).tolist(), [SLOTS, 1, 64])
     theirs = tenseal.ckks_tensor(raw, plain, batch=True)
     columns = tenseal.plain_tensor(weight.t().reshape(-1).tolist(), [64, 10])
@@ -98,7 +98,7 @@ def measure_network(*, quick: bool) -> list[Row]:
     times = []
     for _ in range(1 if quick else 3):
         start = time.perf_counter()
-        encrypted = images.encrypt(protocol="ckks", context=context)  # type: ignore[attr-defined]
+        encrypted = images.encrypt(protocol="ckks", context=context)
         ready = time.perf_counter()
         scores = model(encrypted)
         done = time.perf_counter()

@@ -11,6 +11,7 @@ from benchmarks import (
     equality,
     four_points,
     he_ckks,
+    he_paillier,
     import_time,
     leaks,
     network_adds,
@@ -51,4 +52,5 @@ SUITE: dict[str, Benchmark] = {
     "network_idle": network_idle.run,
     "encrypted": encrypted.run,
     "he_ckks": he_ckks.run,
+    "he_paillier": he_paillier.run,
 }

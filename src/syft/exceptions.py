@@ -38,6 +38,7 @@
     * EncodingError                     a number cannot be written with so many digits
     * EncryptionParametersError         parameters of homomorphic encryption that are unsafe, or hold too little
     * DepthExceededError                more encrypted products in a row than the context was made for
+    * KeyMismatchError                  ciphertexts and keys that do not belong together
     * MpcError                          shared values cannot be computed with like this
         * CryptoProviderError           there is no crypto provider, or it is one of the holders
         * ProtocolStepError             a holder refuses a step of a protocol
@@ -310,6 +311,10 @@ class EncryptionParametersError(SyftError, ValueError):
 
 class DepthExceededError(SyftError, RuntimeError):
     """A homomorphic computation has more products in a row than its context was made for."""
+
+
+class KeyMismatchError(SyftError, ValueError):
+    """Ciphertexts under different keys are computed with together, or a key is not the one that decrypts."""
 
 
 class DivisionByZeroError(SyftError, ZeroDivisionError):

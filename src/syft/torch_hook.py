@@ -31,6 +31,7 @@ from syft.exceptions import UnsupportedOp
 from syft.federated import federated_client
 from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
+from syft.he.paillier import verbs as paillier_verbs
 from syft.mpc import dealing, kernels, preparing, remote_verbs, ring, sharing, travel
 from syft.mpc import modules as mpc_modules
 from syft.mpc import service as mpc_service
@@ -163,6 +164,7 @@ _RULES = (
     remote_verbs,
     ring,
     travel,
+    paillier_verbs,
 )  # importing them registers what they define
 
 

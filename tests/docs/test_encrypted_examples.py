@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from examples.encrypted import mnist_inference, mnist_training
+from examples.encrypted import mnist_inference, mnist_training, paillier_aggregation
 from examples.encrypted import part09_intro_to_encrypted_programs as part09
 from examples.encrypted import part10_secure_aggregation as part10
 from examples.encrypted import part11_secure_classification as part11
@@ -33,6 +33,7 @@ SHORT = {
     "part12bis_encrypted_mnist_training": ["--train", "128", "--test", "64"],
     "mnist_inference": ["--train", "256", "--images", "6", "--batch-size", "6"],
     "mnist_training": ["--train", "32"],
+    "paillier_aggregation": ["--rounds", "1", "--bits", "2048"],
 }
 ENCODING = {"base": 2, "precision_fractional": 16}
 
@@ -88,6 +89,14 @@ def test_without_mnist_the_demo_says_what_it_uses_instead() -> None:
     assert re.search(r"as in plain sight +6 of 6 *\n", said)
     for heading in ("right", "seconds", "rounds", "bytes", "max_pool2d"):
         assert heading in said
+
+
+def test_encrypted_updates_train_the_model_that_those_in_the_open_train(hook: sy.TorchHook) -> None:
+    pytest.importorskip("sklearn", reason="the small digits come with scikit-learn")
+    pytest.importorskip("gmpy2", reason="Paillier's cryptosystem needs gmpy2")
+    found = paillier_aggregation.main(rounds=2, bits=2048)
+    assert found["apart"] < 1e-5
+    assert found["encrypted"] == pytest.approx(found["in the open"], abs=0.01) and found["encrypted"] > 0.8
 
 
 # --- part 9 ---------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What is computed on single ciphertexts: the operations that CKKS and BFV have in common, and how each does them.
 
-A ciphertext is a vector of slots, one a sample. `Arithmetic` says what there is; the modules `ckks`, `bfv` and `levels`,
-which only counts, say how.
+A ciphertext is a vector of slots, one a sample. `Arithmetic` says what there is; the modules `ckks`, `bfv` and
+`levels`, which only counts, say how.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from syft.encoded.encryption import decryption, encryption
-from syft.exceptions import EncodingError, UsageError
+from syft.exceptions import EncodingError, KeyMismatchError, UsageError
 from syft.he.levelled.context import Context
 from syft.he.levelled.operations import in_range
 from syft.he.levelled.slots import KINDS, BFVTensor, CiphertextLink, CKKSTensor
@@ -98,7 +98,8 @@ def decrypt_numbers(tensor: CiphertextTensor, context: Any = None) -> torch.Tens
         context: with the secret key; the one that it was encrypted with when None.
 
     Raises:
-        UsageError: the secret key is not here, or belongs to other numbers.
+        UsageError: the secret key is not here.
+        KeyMismatchError: it belongs to other numbers.
     """
     link: CiphertextLink = tensor.child
     context = context or link.context
@@ -108,7 +109,7 @@ def decrypt_numbers(tensor: CiphertextTensor, context: Any = None) -> torch.Tens
             "x.decrypt(context=context)"
         )
     if context.id != link.context.id:
-        raise UsageError("these numbers are encrypted under another context, whose secret key is another one")
+        raise KeyMismatchError("these numbers are encrypted under another context, whose secret key is another one")
     used, places = link.compact()
     kind = torch.int64 if context.scheme == "bfv" else torch.float64
     columns = [torch.zeros(link.size, dtype=kind), *[_readable(context, vector) for vector in used]]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from syft.exceptions import DepthExceededError, UnsupportedOp
+from syft.exceptions import DepthExceededError, KeyMismatchError, UnsupportedOp
 from syft.he.levelled.arithmetic import Arithmetic, Vector
 from syft.tensors.base import SyftTensor
 
@@ -220,7 +220,7 @@ def aligned(a: CiphertextLink, b: CiphertextLink) -> tuple[CiphertextLink, Ciphe
     """Two tensors with one factor and one level for both; where a product is needed for that, the higher one takes it.
 
     Raises:
-        UnsupportedOp: they are encrypted under different contexts.
+        KeyMismatchError: they are encrypted under different contexts.
     """
     same_context(a, b)
     if a.factor != b.factor:
@@ -244,10 +244,10 @@ def same_context(a: CiphertextLink, b: CiphertextLink) -> None:
     """Refuse what is encrypted under different keys.
 
     Raises:
-        UnsupportedOp: it is.
+        KeyMismatchError: it is.
     """
     if a.context.id != b.context.id:
-        raise UnsupportedOp(
+        raise KeyMismatchError(
             f"the operands are encrypted under two contexts, {a.context.id} and {b.context.id}, whose keys differ; "
             "encrypt both under one"
         )

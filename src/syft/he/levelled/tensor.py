@@ -1,7 +1,7 @@
 """`CiphertextTensor`: what users hold of encrypted numbers. torch computes on it through ``__torch_dispatch__``.
 
-What arrives there are elementary ops, each with a rule in the modules `rules` and `rules_layers`; an op without a rule is
-refused by its name, and where there is something to use in its place, that is said.
+What arrives there are elementary ops, each with a rule in the modules `rules` and `rules_layers`; an op without a rule
+is refused by its name, and where there is something to use in its place, that is said.
 """
 
 from __future__ import annotations
