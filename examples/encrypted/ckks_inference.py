@@ -49,9 +49,9 @@ class Answer:
     seconds: tuple[float, float, float]
 
 
-def network(channels: int = 6) -> nn.Module:
-    """A convolution, a square, a linear layer: three products in a row. (N, 1, 14, 14) to scores (N, 10)."""
-    hidden = channels * 6 * 6
+def network(channels: int = 6, size: int = SIZE) -> nn.Module:
+    """A convolution, a square, a linear layer: three products in a row. (N, 1, size, size) to scores (N, 10)."""
+    hidden = channels * (size // 2 - 1) ** 2
     return nn.Sequential(nn.Conv2d(1, channels, 4, stride=2), sy.he.Square(), nn.Flatten(), nn.Linear(hidden, 10))
 
 
