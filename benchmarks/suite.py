@@ -10,6 +10,7 @@ from benchmarks import (
     encrypted,
     equality,
     four_points,
+    he_ckks,
     he_paillier,
     import_time,
     leaks,
@@ -50,5 +51,6 @@ SUITE: dict[str, Benchmark] = {
     "network_delay": network_delay.run,
     "network_idle": network_idle.run,
     "encrypted": encrypted.run,
+    "he_ckks": he_ckks.run,
     "he_paillier": he_paillier.run,
 }
