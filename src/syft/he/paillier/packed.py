@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,8 +21,7 @@ from syft.he.paillier.decryption import decrypted
 from syft.he.paillier.keys import PaillierPrivateKey, PaillierPublicKey
 from syft.he.paillier.noise import noise_for
 from syft.he.paillier.plaintexts import kind_of
-from syft.he.paillier.tensor import array, on_meta
-from syft.tensors.base import SyftTensor
+from syft.he.paillier.tensor import CipherLink, array, on_meta
 
 ADDITIONS = 1024
 _SLOTS = range(16, 65, 8)
@@ -106,7 +105,7 @@ class PackedCiphertexts:
     fresh: bool = False
 
 
-class PackedPaillierTensor(SyftTensor):
+class PackedPaillierTensor(CipherLink):
     """The link under a packed tensor.
 
     Args:
@@ -120,7 +119,7 @@ class PackedPaillierTensor(SyftTensor):
         EncodingError: there are more addends than the packing has room for.
     """
 
-    ops: dict[str, Any] = {}
+    ops: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
@@ -155,11 +154,6 @@ class PackedPaillierTensor(SyftTensor):
         return self.memory.addends
 
     @property
-    def shape(self) -> torch.Size:
-        """The shape of the tensor."""
-        return self.places.shape
-
-    @property
     def held_bytes(self) -> int:
         """How much memory the ciphertexts take."""
         return len(self.values) * (self.key.ciphertext_bytes + 32)
@@ -191,6 +185,11 @@ class PackedPaillierTensor(SyftTensor):
             f"{name!r} cannot be computed on packed numbers, which can be added, subtracted and multiplied by whole "
             "numbers, as tensors of one shape. Encrypt without packed=True, or decrypt first"
         )
+
+    def __copy__(self) -> PackedPaillierTensor:
+        twin = PackedPaillierTensor(self.key, replace(self.memory), self.shape, self.packing, self.dtype)
+        twin.owner, twin._id, twin.tags, twin.description = self.owner, self._id, self.tags, self.description
+        return twin
 
     def __repr__(self) -> str:
         return (
