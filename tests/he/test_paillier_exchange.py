@@ -85,6 +85,7 @@ def test_what_is_no_ciphertext_is_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_several_processes_encrypt_the_same_numbers_with_noise_of_their_own() -> None:
     public, private = keys()
     integers = [number % 7 - 3 for number in range(2100)]  # of which each process gets some
