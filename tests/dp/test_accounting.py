@@ -100,9 +100,10 @@ def test_the_renyi_accountant_equals_the_reference_and_is_never_below_the_privac
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_renyi_accountant_equals_the_reference_over_five_hundred_settings():
     for event, delta in drawn(500, seed=1000):
-        check_against_the_references(event, delta, interval=1e-4)
+        check_against_the_references(event, delta, interval=1e-3)
 
 
 @pytest.mark.parametrize("part", range(3))
