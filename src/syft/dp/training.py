@@ -138,13 +138,11 @@ def make_private(
     3. ``optimizer.step()`` adds Gaussian noise to the sum, divides by the mean batch size and takes the step.
 
     Formal guarantee: the parameters after all steps are (`epsilon`, ``delta``)-differentially private for data sets
-    that differ by one sample more or less, as long as the loss of a sample does not depend on others in its batch.
-    How long a step takes and how large a batch is are not protected.
+    that differ by one sample, as long as the loss of a sample does not depend on others in its batch.
 
     Args:
-        model: any module whose samples lie along dimension 0; changed in place: its ``forward`` is watched while
-            gradients are on.
-        optimizer: any of torch, over parameters of the model; changed in place: its ``step`` adds the noise.
+        model: any module whose samples lie along dimension 0. Its ``forward`` is replaced.
+        optimizer: any of torch, over parameters of the model. Its ``step`` adds the noise from now on.
         loader: a plain loader; its data set, batch size, collate function and workers are taken over.
         max_grad_norm: what the gradient of one sample is clipped to, above 0.
         noise_multiplier: the standard deviation of the noise by ``max_grad_norm``; or give ``epsilon``.
@@ -160,17 +158,14 @@ def make_private(
         The three, and what they cost: ``model, optimizer, loader = make_private(...)``.
 
     Raises:
-        UsageError: settings that make no sense together, layers that mix samples, parameters that are not the
-            model's, a loader with a sampling of its own.
+        UsageError: settings or layers that cannot be private, parameters of others, a loader with its own sampling.
         DependencyError: Opacus is not installed.
 
     Example:
         >>> data = torch.utils.data.TensorDataset(torch.randn(200, 3), torch.randn(200, 1))
         >>> model = torch.nn.Linear(3, 1)
-        >>> private = make_private(
-        ...     model, torch.optim.SGD(model.parameters(), lr=0.1), torch.utils.data.DataLoader(data, batch_size=20),
-        ...     epsilon=2.0, delta=1e-4, epochs=3, max_grad_norm=1.0,
-        ... )
+        >>> optimizer, loader = torch.optim.SGD(model.parameters(), 0.1), DataLoader(data, batch_size=20)
+        >>> private = make_private(model, optimizer, loader, epsilon=2.0, delta=1e-4, epochs=3, max_grad_norm=1.0)
         >>> for x, y in private.loader:
         ...     private.optimizer.zero_grad()
         ...     torch.nn.functional.mse_loss(private.model(x), y).backward()
@@ -199,7 +194,7 @@ def make_private(
         delta=delta,
         accountant=accountant,
     )
-    model.forward = clipper.forward  # type: ignore[method-assign]
+    model.forward = clipper.forward
     optimizer.register_step_pre_hook(private.before_step)
     return private
 
