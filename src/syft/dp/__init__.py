@@ -1,8 +1,23 @@
 """Differential privacy: results that say almost the same whether or not any one person is in the data."""
 
-from __future__ import annotations
-
+from syft.dp import mechanisms, queries
+from syft.dp.asking import budget, count, histogram, mean, quantile, sum
 from syft.dp.layers import fix
+from syft.dp.ledger import Budget, Ledger
 from syft.dp.training import PrivateTraining, make_private
 
-__all__ = ["PrivateTraining", "fix", "make_private"]
+__all__ = [
+    "Budget",
+    "Ledger",
+    "PrivateTraining",
+    "budget",
+    "count",
+    "fix",
+    "histogram",
+    "make_private",
+    "mean",
+    "mechanisms",
+    "quantile",
+    "queries",
+    "sum",
+]

@@ -154,10 +154,13 @@ class Ledger:
         """
         self._set(_ALL, budget)
 
+    def unlimit(self) -> None:
+        """Take the budget of all users together away."""
+        self._revoke(_ALL)
+
     def revoke(self, user: str | None) -> None:
         """Take a user's budget away; what was spent stays on record."""
-        with self._writing() as connection:
-            connection.execute("DELETE FROM budgets WHERE kind = ? AND name = ?", _owner(user))
+        self._revoke(_owner(user))
 
     # --- charging -----------------------------------------------------------------------------------
 
@@ -290,6 +293,10 @@ class Ledger:
         with self._writing() as connection:
             values = (*owner, float(budget.epsilon), float(budget.delta))
             connection.execute("INSERT OR REPLACE INTO budgets VALUES (?, ?, ?, ?)", values)
+
+    def _revoke(self, owner: tuple[str, str]) -> None:
+        with self._writing() as connection:
+            connection.execute("DELETE FROM budgets WHERE kind = ? AND name = ?", owner)
 
     def _spent(self, owner: tuple[str, str], delta: float | None) -> float:
         with self._reading() as connection:

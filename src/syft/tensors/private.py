@@ -105,6 +105,7 @@ class PrivateTensor(ChainTensor):
         _, failure = _run(op, opened, named)
         target.child = named.get("out", opened[0]) if len(private) > 1 else target.child
         target.allowed_users, target.failure = _common(private), failure or _failure(private)
+        target.command = op.key  # its values are no longer those that somebody made private
         return None if op.returns is Returns.NOTHING else target
 
     def __repr__(self) -> str:
