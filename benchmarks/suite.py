@@ -19,6 +19,7 @@ from benchmarks import (
     network_round_trip,
     network_training,
     op_coverage,
+    pate,
     plain_torch,
     plans,
     remote_add,
@@ -49,4 +50,5 @@ SUITE: dict[str, Benchmark] = {
     "network_delay": network_delay.run,
     "network_idle": network_idle.run,
     "encrypted": encrypted.run,
+    "pate": pate.run,
 }

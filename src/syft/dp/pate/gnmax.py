@@ -202,9 +202,8 @@ def _votes(counts: np.ndarray[Any, Any]) -> Array:
     return votes
 
 
-def _noise(shape: tuple[int, ...], sigma: float) -> Array:
-    noise: Array = discrete_gaussian(_FINE, math.prod(shape)).reshape(shape) * (sigma / _FINE)
-    return noise
+def _noise(shape: tuple[int, ...], sigma: float) -> Any:
+    return discrete_gaussian(_FINE, math.prod(shape)).reshape(shape) * (sigma / _FINE)
 
 
 def _log_tail(x: Array) -> Array:
