@@ -179,7 +179,7 @@ def _load(served: WebsocketServerWorker, text: str, private: frozenset[str]) -> 
     if isinstance(content, BaseDataset):
         if content.data.dtype is torch.uint8:  # images, as models want them
             content.data = content.data.float() / 255
-        served.service("training").add_dataset(content, spec.name)
+        served.service("training").add_dataset(content, spec.name, private=spec.name in private)
         tensors = bool(spec.tags) or spec.name in private
         parts: dict[str, Any] = {"#data": content.data, "#target": content.targets} if tensors else {}
     else:

@@ -4,12 +4,14 @@ from syft.dp import mechanisms, queries
 from syft.dp.asking import budget, count, histogram, mean, quantile, sum
 from syft.dp.layers import fix
 from syft.dp.ledger import Budget, Ledger
+from syft.dp.terms import TrainingTerms
 from syft.dp.training import PrivateTraining, make_private
 
 __all__ = [
     "Budget",
     "Ledger",
     "PrivateTraining",
+    "TrainingTerms",
     "budget",
     "count",
     "fix",

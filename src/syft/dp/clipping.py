@@ -16,6 +16,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -163,24 +164,12 @@ class Clipper:
         # The norm of a parameter that is used more than once is that of the sum, so the sum is written down.
         parts = {name: all_[0] if len(all_) == 1 else _summed(all_) for name, all_ in uses.items()}
         with torch.no_grad():
-            parts, weights = self._clipped(batch, parts)
-            for name, part in parts.items():
+            clipped = clip(parts, self.max_grad_norm, batch if self._mean_loss else 1)
+            weights = clipped.weights if self._anybody() else torch.zeros_like(clipped.weights)
+            for name, part in clipped.parts.items():
                 self._add(name, part.weighted_sum(weights))
+        self.refused += clipped.refused
         self.samples += batch if self._anybody() else 0
-
-    def _clipped(self, batch: int, parts: dict[str, Contribution]) -> tuple[dict[str, Contribution], torch.Tensor]:
-        """The parts of the samples that count, and the weight of each sample."""
-        scale = batch if self._mean_loss else 1
-        squares = [part.squared_norms() for part in parts.values()]
-        norms = torch.stack([square.to(squares[0].device, torch.promote_types(square.dtype, torch.float32))
-                             for square in squares]).sum(0).sqrt_().mul_(scale)  # fmt: skip
-        weights = (self.max_grad_norm * _BELOW / norms).clamp_(max=1.0).mul_(scale)
-        bad = ~torch.isfinite(norms)
-        if bool(bad.any()):
-            self.refused += int(bad.sum())
-            parts = {name: part.without(bad) for name, part in parts.items()}
-            weights = weights.masked_fill(bad, 0.0)
-        return parts, weights if self._anybody() else torch.zeros_like(weights)
 
     def _add(self, name: str, total: torch.Tensor) -> None:
         parameter = self.parameters[name]
@@ -217,6 +206,45 @@ class Clipper:
         """Sets the ``.grad`` of a parameter to what may be seen."""
         self.parameters[name].grad = gradient
         self._ours[name] = gradient, gradient._version
+
+
+@dataclass(frozen=True, slots=True)
+class Clipped:
+    """What of the samples' gradients is summed.
+
+    Attributes:
+        parts: the contributions, with zeros for samples that do not count.
+        weights: by which each sample's gradient is multiplied, shape ``(B,)``.
+        refused: how many samples do not count because their gradient is not finite.
+    """
+
+    parts: dict[str, Contribution]
+    weights: torch.Tensor
+    refused: int
+
+
+def clip(parts: dict[str, Contribution], max_grad_norm: float, scale: float = 1.0) -> Clipped:
+    """The weights that bring the gradient of every sample to a norm of at most ``max_grad_norm``.
+
+    Args:
+        parts: the contributions to every parameter; the norm is taken over all of them.
+        max_grad_norm: the bound, above 0.
+        scale: what the gradients are multiplied by before.
+
+    Example:
+        >>> clip({"weight": Written(torch.tensor([[3.0, 4.0], [0.3, 0.4]]))}, max_grad_norm=1.0).weights
+        tensor([0.2000, 1.0000])
+    """
+    squares = [part.squared_norms() for part in parts.values()]
+    squares = [square.to(squares[0].device, torch.promote_types(square.dtype, torch.float32)) for square in squares]
+    norms = torch.stack(squares).sum(0).sqrt_().mul_(scale)
+    weights = (max_grad_norm * _BELOW / norms).clamp_(max=1.0).mul_(scale)
+    bad = ~torch.isfinite(norms)
+    if not bool(bad.any()):
+        return Clipped(parts, weights, 0)
+    return Clipped(
+        {name: part.without(bad) for name, part in parts.items()}, weights.masked_fill(bad, 0.0), int(bad.sum())
+    )
 
 
 def _summed(contributions: list[Contribution]) -> Written:

@@ -50,6 +50,10 @@ class PrivateTraining:
     accountant: Accountant
     steps: int = 0
 
+    def __post_init__(self) -> None:
+        self.model.forward = self.clipper.forward
+        self.optimizer.register_step_pre_hook(self.before_step)
+
     def __iter__(self) -> Iterator[Any]:
         return iter((self.model, self.optimizer, self.loader))
 
@@ -133,7 +137,7 @@ def make_private(
 ) -> PrivateTraining:
     """Train with differential privacy (DP-SGD, arXiv 1607.00133); the training loop stays as it is.
 
-    1. The loader's batches are drawn by Poisson sampling at the rate ``batch_size / len(dataset)``.
+    1. Batches are drawn by Poisson sampling at the rate ``batch_size / len(dataset)``.
     2. ``loss.backward()`` clips the gradient of every sample to ``max_grad_norm`` and sums them.
     3. ``optimizer.step()`` adds Gaussian noise to the sum, divides by the mean batch size and takes the step.
 
@@ -146,16 +150,16 @@ def make_private(
         loader: a plain loader; its data set, batch size, collate function and workers are taken over.
         max_grad_norm: what the gradient of one sample is clipped to, above 0.
         noise_multiplier: the standard deviation of the noise by ``max_grad_norm``; or give ``epsilon``.
-        epsilon: a budget for ``epochs`` over the data, from which the noise follows. Further steps are refused.
+        epsilon: a budget for ``epochs`` passes over the loader, from which the noise follows; more are refused.
         delta: with ``epsilon``, far below one by the number of samples.
-        epochs: with ``epsilon``, how often the loader will be iterated over.
+        epochs: with ``epsilon``.
         loss_reduction: ``"mean"`` or ``"sum"``, how the loss adds up over the batch.
         accountant: see `syft.dp.accounting.spent_epsilon`.
-        isolate: compute every sample alone from the start, without trying the faster way.
-        unsafe_seed: the same noise and the same batches every time, which protects nobody: for tests.
+        isolate: compute every sample alone, without trying the faster way.
+        unsafe_seed: the same noise and batches every time, which protects nobody: for tests.
 
     Returns:
-        The three, and what they cost: ``model, optimizer, loader = make_private(...)``.
+        The three, and what they cost.
 
     Raises:
         UsageError: settings or layers that cannot be private, parameters of others, a loader with its own sampling.
@@ -181,7 +185,7 @@ def make_private(
     planned = None if epochs is None else epochs * len(batches)
     sigma = _noise(noise_multiplier, epsilon, delta, batches.sample_rate, planned, accountant)
     clipper = _clipper(model, _trained(model, optimizer), batches, max_grad_norm, loss_reduction == "mean", isolate)
-    private = PrivateTraining(
+    return PrivateTraining(
         model=model,
         optimizer=optimizer,
         loader=batches,
@@ -194,9 +198,6 @@ def make_private(
         delta=delta,
         accountant=accountant,
     )
-    model.forward = clipper.forward
-    optimizer.register_step_pre_hook(private.before_step)
-    return private
 
 
 def _clipper(

@@ -14,6 +14,7 @@ import torch
 from syft.core.messages import ObjectId
 from syft.core.naming import names_of
 from syft.dp.asking import SERVICE
+from syft.dp.events import PrivacyEvent
 from syft.dp.ledger import Budget, Ledger
 from syft.dp.queries import Bounds, Count, Histogram, Mean, Noise, Quantile, Query, Sum, check_rows
 from syft.exceptions import (
@@ -197,6 +198,19 @@ class PrivacyService:
             "remaining": self.ledger.remaining(asker),
             "releases": len(self.ledger.history(asker)),
         }
+
+    def charge(self, user: Any, event: PrivacyEvent, what: str) -> None:
+        """Charge the client for something that another service of this worker is about to release.
+
+        Args:
+            user: whom a client of a virtual worker says it is; None for who it is.
+            event: what it is to an accountant.
+            what: in words.
+
+        Raises:
+            PrivacyBudgetError: there is not enough budget, and nothing may be released.
+        """
+        self.ledger.charge(self._asker(user), event, what)
 
     # --- releasing ----------------------------------------------------------------------------------
 
