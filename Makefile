@@ -3,6 +3,7 @@
 #   make demo-network   the same over three worker processes, one of which is killed and comes back
 #   make demo-encrypted   digits are read by a network that never sees them
 #   make demo-he   digits are sent encrypted to a network in another process
+#   make demo-dp   digits are learnt without telling about any one image
 #   make test      the tests and doctests               make lint    formatting, lint rules, types
 #   make bench     the benchmarks                       make docs    the documentation, in site/
 #   make soak      faults, for an hour                  make fuzz    changed bytes, by the million
@@ -21,7 +22,7 @@ DEMO_OUT = demo-output
 MNIST = ../shared/data/MNIST
 SOURCES = src tests benchmarks examples scripts
 
-.PHONY: all install demo demo-network demo-encrypted demo-he test test-all test-quick test-slow soak fuzz doctest coverage lint format size bench docs constraints build clean distclean
+.PHONY: all install demo demo-network demo-encrypted demo-he demo-dp test test-all test-quick test-slow soak fuzz doctest coverage lint format size bench docs constraints build clean distclean
 
 all: install
 
@@ -61,6 +62,9 @@ demo-encrypted: $(VENV)/.stamp-install
 
 demo-he: $(VENV)/.stamp-install
 	PYTHONPATH=. $(BIN)/python examples/encrypted/ckks_inference.py --mnist $(MNIST)
+
+demo-dp: $(VENV)/.stamp-install
+	PYTHONPATH=. $(BIN)/python examples/private/mnist_dp.py --mnist $(MNIST)
 
 bench: $(VENV)/.stamp-install
 	$(BIN)/python -m benchmarks --json benchmark-results.json

@@ -21,6 +21,7 @@ from benchmarks import (
     network_round_trip,
     network_training,
     op_coverage,
+    pate,
     plain_torch,
     plans,
     remote_add,
@@ -53,4 +54,5 @@ SUITE: dict[str, Benchmark] = {
     "encrypted": encrypted.run,
     "he_ckks": he_ckks.run,
     "he_paillier": he_paillier.run,
+    "pate": pate.run,
 }

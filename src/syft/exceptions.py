@@ -18,6 +18,7 @@
         * LimitExceededError            a message, a result or a store would be larger, or take longer, than allowed
         * AuthenticationError           the worker does not let this client in, or the client does not trust it
         * ModelPermissionError          a hosted model is not for this user, or not to be used like this
+        * PrivacyBudgetError            a release would cost more privacy than its owner allows
     * ConnectionLost                    the connection to a worker broke and could not be made again
         * SessionLost                   the worker is there, but what this client had on it is gone
     * RequestTimeoutError               a worker did not answer within the time that was given
@@ -207,6 +208,10 @@ class CommandNotPermittedError(PermissionDenied):
 
 class ModelPermissionError(PermissionDenied):
     """A hosted model is not for this user, or not to be used like this."""
+
+
+class PrivacyBudgetError(PermissionDenied):
+    """A release would cost more privacy than the owner of the data allows; nothing was released."""
 
 
 class WorkerNotFoundException(SyftError, KeyError):

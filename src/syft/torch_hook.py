@@ -28,7 +28,7 @@ from syft.encoded import (
     rules_structure,
 )
 from syft.exceptions import UnsupportedOp
-from syft.federated import federated_client
+from syft.federated import federated_client, privacy_service
 from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
 from syft.he.paillier import verbs as paillier_verbs
@@ -143,6 +143,7 @@ WORKER_METHODS: dict[str, Any] = {
     "train_config": property(federated_client.train_config),
     "fit": federated_client.fit,
     "evaluate": federated_client.evaluate,
+    "privacy": property(privacy_service.privacy),
 }
 """What rooms above the workers add to every worker."""
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from syft.cli.budget import dp_app
 from syft.cli.demo import demo
 from syft.cli.worker import worker_app
 from syft.exceptions import SyftError
@@ -35,6 +36,7 @@ def _root(
 
 app.command()(demo)
 app.add_typer(worker_app)
+app.add_typer(dp_app)
 
 
 def main(arguments: list[str] | None = None) -> None:

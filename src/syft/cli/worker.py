@@ -18,6 +18,7 @@ from rich.console import Console
 
 from syft.cli.approvals import requests
 from syft.cli.credentials import cert, token
+from syft.cli.privacy_options import LedgerOption, PrivacyOption, PrivacyPolicy, check_rules, ledger_path
 from syft.cli.worker_options import (
     AdvertiseOption,
     CertificateOption,
@@ -54,6 +55,7 @@ from syft.cli.worker_options import (
     TorchScriptOption,
     VerboseOption,
 )
+from syft.exceptions import UsageError
 from syft.federated.data_files import DataSpec, load_data_file
 from syft.federated.dataset import BaseDataset
 from syft.status.server import StatusServer
@@ -98,6 +100,8 @@ def worker(
     run: RunOption = "all",
     take: TakeOption = "all",
     publish: PublishOption = "all",
+    privacy: PrivacyOption = None,
+    ledger: LedgerOption = None,
     torchscript: TorchScriptOption = False,
     max_message: MaxMessageOption = 1024,
     max_result: MaxResultOption = 1024,
@@ -145,13 +149,21 @@ def worker(
         tokens=tokens, insecure=insecure, access=Access.of(search, run, take, publish), limits=limits,
         advertise=advertise, dial=dial or None, dial_ca=dial_ca, torchscript=torchscript,
     )  # fmt: skip
-    _serve(served, _loaded(served, store, data or []), _status_of(served, status_port, certificate, key))
+    policy = PrivacyPolicy.parse(privacy or [])
+    if privacy:
+        check_rules(policy, take, named=tokens is not None or client_ca is not None)
+        policy.settle(served.service("privacy"), ledger_path(ledger, store))
+    _serve(served, _loaded(served, store, data or [], policy), _status_of(served, status_port, certificate, key))
 
 
-def _loaded(served: WebsocketServerWorker, store: str | None, data: list[str]) -> list[str]:
+def _loaded(served: WebsocketServerWorker, store: str | None, data: list[str], policy: PrivacyPolicy) -> list[str]:
     if store is not None:
         served.persist(PersistentStore(store))
-    return [_load(served, text) for text in data]
+    lines = [_load(served, text, policy.data) for text in data]
+    missing = policy.data - {DataSpec.parse(text).name for text in data}
+    if missing:
+        raise UsageError(f"--privacy speaks of data {', '.join(sorted(missing))}, and no --data has that name")
+    return lines
 
 
 def _status_of(
@@ -160,20 +172,23 @@ def _status_of(
     return None if port is None else StatusServer(ServedWorkerView(served), served.host, port, certificate, key)
 
 
-def _load(served: WebsocketServerWorker, text: str) -> str:
-    """Offer the data of one ``--data``: to train on by name, and as tensors if it has tags."""
+def _load(served: WebsocketServerWorker, text: str, private: frozenset[str]) -> str:
+    """Offer the data of one ``--data``: to train on by name, as tensors if it has tags, and for private questions."""
     spec = DataSpec.parse(text)
     content = load_data_file(spec.path, target=spec.target, digits=spec.digits)
     if isinstance(content, BaseDataset):
         if content.data.dtype is torch.uint8:  # images, as models want them
             content.data = content.data.float() / 255
-        served.service("training").add_dataset(content, spec.name)
-        parts: dict[str, Any] = {"#data": content.data, "#target": content.targets} if spec.tags else {}
+        served.service("training").add_dataset(content, spec.name, private=spec.name in private)
+        tensors = bool(spec.tags) or spec.name in private
+        parts: dict[str, Any] = {"#data": content.data, "#target": content.targets} if tensors else {}
     else:
         parts = content if isinstance(content, dict) else {"": content}
     for word, tensor in parts.items():
         named = tensor.tag(*spec.tags, f"#{spec.name}", *([word] if word else []))
         served.load_data([named])
+        if spec.name in private:
+            served.service("privacy").offer(named)
     if isinstance(content, BaseDataset):
         found_by = f", found by {' '.join(spec.tags)}" if parts else ""
         return f"{spec.name}: {len(content)} samples to train on{found_by}"

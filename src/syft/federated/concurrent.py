@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from syft.dp.terms import TrainingTerms
 from syft.exceptions import AggregationError, FederatedError
 from syft.federated import resuming
 from syft.federated.averaging import StateDict, is_remote
@@ -67,6 +68,7 @@ class ConcurrentTrainer:
         patience: seconds that the others get once a quorum is done; those that still train then stop, and what they
             have done counts. None waits for all that make progress.
         evaluate: called with the global model after each round (see `Evaluation`).
+        privacy: have every worker train with differential privacy on these terms (`syft.dp.TrainingTerms`).
 
     Raises:
         FederatedError: the model is not local, there are no workers, or a number is out of range.
@@ -105,6 +107,7 @@ class ConcurrentTrainer:
         progress_timeout: float = 60.0,
         patience: float | None = None,
         evaluate: Evaluator | None = None,
+        privacy: TrainingTerms | None = None,
     ) -> None:
         self.strategy = strategy if strategy is not None else FedAvg()
         _check_settings(model, workers, self.strategy, quorum, progress_timeout, patience)
@@ -123,6 +126,7 @@ class ConcurrentTrainer:
             max_nr_batches=max_batches,
             shuffle=shuffle,
             example=example,
+            privacy=privacy,
         )
         self._places = _places(self._sent, self._config.training_plan().state.tensors())
         self._participants: dict[str, Participant] = {}

@@ -12,22 +12,25 @@ from syft.federated import training_service  # noqa: F401 - registers the servic
 Worker = Any
 
 
-def add_dataset(self: Worker, dataset: Any, key: str) -> None:
+def add_dataset(self: Worker, dataset: Any, key: str, *, private: bool = False) -> None:
     """Let clients train on a data set of this worker; called where the data are.
 
     Args:
         dataset: gives pairs of data and target, like any data set of torch.
         key: the name that ``fit`` and ``evaluate`` take.
+        private: train on it with differential privacy only, within the budgets of ``worker.privacy``.
 
     Raises:
         UsageError: the key is taken.
     """
-    self.service("training").add_dataset(dataset, key)
+    self.service("training").add_dataset(dataset, key, private=private)
 
 
 def remove_dataset(self: Worker, key: str) -> None:
     """Take a data set away; a key that is not there is fine."""
-    self.service("training").datasets.pop(key, None)
+    service = self.service("training")
+    service.datasets.pop(key, None)
+    service.private.discard(key)
 
 
 def datasets(self: Worker) -> dict[str, Any]:

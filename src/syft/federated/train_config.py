@@ -11,9 +11,11 @@ from torch import nn
 
 from syft.core.ids import new_id
 from syft.core.session import SESSION
+from syft.dp.layers import check_layers
+from syft.dp.terms import TrainingTerms
 from syft.exceptions import FederatedError, NotRemoteError, UsageError
 from syft.plans.plan import Plan
-from syft.plans.training import TrainingPlan, evaluation_plan
+from syft.plans.training import LossPlan, TrainingPlan, evaluation_plan
 from syft.serde.checks import flag, integer, items, object_id, text
 from syft.serde.registry import serializable
 from syft.tensors.object_wrapper import ObjectWrapper
@@ -41,6 +43,8 @@ class TrainConfig:
         loss_fn_id: the id of the loss on the worker, once sent.
         model_id: the id of the model on the worker, once sent.
         example: a pair of data and targets like those on the workers, to record a plain module with.
+        privacy: train with differential privacy on these terms (`syft.dp.TrainingTerms`): batches are then drawn by
+            Poisson sampling and ``batch_size`` is their mean size. Private data sets ask for it.
 
     Raises:
         UsageError: a number makes no sense.
@@ -74,6 +78,7 @@ class TrainConfig:
         model_id: Any = None,
         *,
         example: tuple[torch.Tensor, torch.Tensor] | None = None,
+        privacy: TrainingTerms | None = None,
     ) -> None:
         if batch_size < 1 or epochs < 0 or max_nr_batches < -1:
             raise UsageError(
@@ -88,11 +93,11 @@ class TrainConfig:
         self.id = new_id() if id is None else id
         self.max_nr_batches, self.shuffle = max_nr_batches, shuffle
         self.location: Any = None
-        self.example = example
+        self.example, self.privacy = example, privacy
         self.model_ptr: Any = None
         self.loss_fn_ptr: Any = None
         self._model_id, self._loss_fn_id = model_id, loss_fn_id
-        self._plan: TrainingPlan | None = None
+        self._plan: TrainingPlan | LossPlan | None = None
         self._evaluation: Plan | None = None
 
     def send(self, worker: Any) -> TrainConfig:
@@ -109,6 +114,8 @@ class TrainConfig:
         """
         worker = SESSION.worker(worker)
         if is_script(self.model):
+            if self.privacy is not None:
+                raise UsageError("a private training takes a plain module, which is sent as a plan, not TorchScript")
             model, loss = ObjectWrapper(self.model, self._model_id), ObjectWrapper(self.loss_fn, self._loss_fn_id)
             self.model_ptr, self.loss_fn_ptr = self.owner.send(model, worker), self.owner.send(loss, worker)
             self._model_id, self._loss_fn_id = model.id, loss.id
@@ -119,8 +126,10 @@ class TrainConfig:
         worker.ask("training", "configure", self)
         return self
 
-    def training_plan(self) -> TrainingPlan:
+    def training_plan(self) -> TrainingPlan | LossPlan:
         """The plan that a plain module is trained as, recorded once; its state is the module's own.
+
+        A private training needs the loss alone: who trains takes the gradients and the steps.
 
         Raises:
             UsageError: the model is not a plain module, or there is no example.
@@ -136,7 +145,12 @@ class TrainConfig:
             )
         data, targets = self.example
         loss = _by_keyword(self.loss_fn)
-        plan = TrainingPlan(self.model, loss, self.optimizer, self.optimizer_args, id=self._model_id)
+        plan: TrainingPlan | LossPlan
+        if self.privacy is None:
+            plan = TrainingPlan(self.model, loss, self.optimizer, self.optimizer_args, id=self._model_id)
+        else:
+            check_layers(self.model)
+            plan = LossPlan(self.model, loss, id=self._model_id)
         plan.build(data, targets)
         self._evaluation = evaluation_plan(self.model, loss, data, targets)
         self._plan = plan
@@ -179,13 +193,16 @@ class TrainConfig:
             self.max_nr_batches,
             self.shuffle,
         ]
-        return [self.id, self._model_id, self._loss_fn_id, *settings, self._evaluation]
+        terms = [] if self.privacy is None else [self.privacy.to_wire()]
+        return [self.id, self._model_id, self._loss_fn_id, *settings, self._evaluation, *terms]
 
     @classmethod
     def from_wire(cls, data: Any, context: Any) -> TrainConfig:
         """The config again, without a model of its own."""
-        id, model_id, loss_fn_id, batch_size, epochs, optimizer, options, limit, shuffle, evaluation = items(data)
-        if not isinstance(options, dict) or not isinstance(evaluation, (Plan, type(None))):
+        id, model_id, loss_fn_id, batch_size, epochs, optimizer, options, limit, shuffle, evaluation, *terms = items(
+            data
+        )
+        if not isinstance(options, dict) or not isinstance(evaluation, (Plan, type(None))) or len(terms) > 1:
             raise ValueError("a config has options by name and a plan to evaluate with")
         config = cls(
             None,
@@ -200,6 +217,7 @@ class TrainConfig:
             flag(shuffle),
             None if loss_fn_id is None else object_id(loss_fn_id),
             object_id(model_id),
+            privacy=TrainingTerms.from_wire(terms[0]) if terms else None,
         )
         config._evaluation = evaluation
         return config
@@ -219,7 +237,7 @@ class TrainedModel:
         pointer: the plan, there.
     """
 
-    def __init__(self, plan: TrainingPlan, pointer: Any) -> None:
+    def __init__(self, plan: TrainingPlan | LossPlan, pointer: Any) -> None:
         self.plan, self.pointer = plan, pointer
 
     def get(self) -> ObjectWrapper:

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
+from syft.dp.asking import SERVICE
 from syft.exceptions import CommandNotPermittedError, FederatedError, LimitExceededError, UsageError
+from syft.federated.private_training import PrivateFit, refuse_plainly
 from syft.federated.train_config import TrainConfig
 from syft.plans.optimizers import OPTIMIZERS, stock_optimizer
 from syft.plans.plan import Plan
@@ -65,6 +67,7 @@ class TrainingService:
 
     Attributes:
         datasets: the worker's own data sets by key; no message reads or changes them.
+        private: the keys of those on which nothing is computed without noise.
         config: what was sent last.
     """
 
@@ -74,19 +77,27 @@ class TrainingService:
         self.worker = worker
         home = getattr(worker, "home", None)  # each client of a served worker trains by itself, on the same data
         self.datasets: dict[str, Any] = {} if home is None else home.service("training").datasets
+        self.private: set[str] = set() if home is None else home.service("training").private
         self.config: TrainConfig | None = None
         self._optimizer: torch.optim.Optimizer | None = None
         self.progress = Progress()
         self._stopped: Any = None
 
-    def add_dataset(self, dataset: Any, key: str) -> None:
+    def add_dataset(self, dataset: Any, key: str, *, private: bool = False) -> None:
         """Let clients train on a data set under a key.
+
+        Args:
+            dataset: gives pairs of data and target.
+            key: what clients call it.
+            private: only with differential privacy, and within their budgets (``worker.privacy``).
 
         Raises:
             UsageError: the key is taken.
         """
         if key in self.datasets:
             raise UsageError(f"Key {key} already exists in Datasets")
+        if private:  # first: there is no moment in which it is there and not private
+            self.private.add(key)
         self.datasets[key] = dataset
 
     def configure(self, config: Any) -> None:
@@ -107,11 +118,12 @@ class TrainingService:
             device: where batches are put.
 
         Returns:
-            The loss of the last batch.
+            The loss of the last batch; NaN with privacy, as losses are private too.
 
         Raises:
             UsageError: there is no config, no such data set, or no such optimizer.
-            CommandNotPermittedError: the owner of the worker lets this client not compute with it.
+            CommandNotPermittedError: the owner of the worker lets this client not compute with it, or only privately.
+            PrivacyBudgetError: the user's budget does not suffice; nothing was computed.
             ObjectNotFoundError: the model was fetched.
             FederatedError: there was no batch, or the training was stopped before the first one.
             LimitExceededError: it takes longer than the worker allows.
@@ -119,6 +131,10 @@ class TrainingService:
         config, dataset = self._prepared(dataset_key)
         if config.optimizer not in OPTIMIZERS:
             raise UsageError(f"Unknown optimizer: {config.optimizer}")
+        if config.privacy is not None:
+            return self._fit_privately(dataset_key, config, dataset, device)
+        if dataset_key in self.private:
+            refuse_plainly(dataset_key, "training without noise")
         step = self._step(config)
         loss = None
         progress = self.progress = Progress(dataset_key, config.id, _steps(config, dataset))
@@ -135,6 +151,23 @@ class TrainingService:
                 f"max_nr_batches {config.max_nr_batches}{', stopped before it began' * (self._stopped == config.id)}."
             )
         return loss.detach()
+
+    def _fit_privately(self, key: str, config: TrainConfig, dataset: Any, device: str) -> torch.Tensor:
+        plan = self.worker._store.get(config._model_id)
+        if not isinstance(plan, Plan):
+            raise UsageError("a private training takes a plan that gives the loss, and no TorchScript")
+        fit = PrivateFit(plan, config, dataset, device)
+        if key in self.private:  # charged before anything is computed from the data
+            self.worker.service(SERVICE).charge(fit.terms.user, fit.event, f"training on data set {key}")
+        self.progress = Progress(key, config.id, fit.steps)
+
+        def told() -> bool:
+            # How many samples were drawn, and their losses, are private: what is told is what is planned.
+            self.progress.add(math.nan, config.batch_size, first_pass=self.progress.samples < len(dataset))
+            return bool(self._stopped == config.id)
+
+        fit.run(told)
+        return torch.tensor(math.nan)
 
     def report(self) -> dict[str, Any]:
         """How far the training is that runs or ran last, as plain numbers; answered while it runs if asked aside.
@@ -193,6 +226,8 @@ class TrainingService:
             ObjectNotFoundError: the model was fetched.
         """
         config, dataset = self._prepared(dataset_key)
+        if dataset_key in self.private:
+            refuse_plainly(dataset_key, "an evaluation")
         run = self._evaluation(config)
         total, predicted, expected = 0.0, [], []
         with torch.no_grad():

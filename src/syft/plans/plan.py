@@ -251,6 +251,21 @@ class Plan(EncodedState):
         state = self.state.tensors()
         return own_shares(self._program.run(inputs, state, optimizers), [*inputs.values(), *state])
 
+    def run_over(self, tensors: Sequence[torch.Tensor], *args: Any) -> Any:
+        """Run the recording once with other tensors in the place of the state; nothing of the run stays with the plan.
+
+        Args:
+            tensors: as many as the state has, in its order; in-place ops change them.
+            *args: as the function takes them.
+
+        Raises:
+            PlanNotBuiltError: nothing was recorded.
+            PlanArgumentError: the arguments are not those of the recording.
+            PlanConditionError: the recording does not hold for these arguments.
+        """
+        program = Program(self.recording) if self._program is None else self._program
+        return program.run(bind(program.recording, args, {}), tensors, {})
+
     def run_epochs(self, *tensors: Any, **options: Any) -> torch.Tensor:
         """Run the plan on every batch of tensors, over and over; see `syft.plans.epochs.run_epochs`."""
         return run_epochs(self, *tensors, **options)

@@ -83,6 +83,29 @@ class TrainingPlan(Plan):
             super().build(*args, **kwargs)
 
 
+class LossPlan(Plan):
+    """The loss of a model in training mode, as a plan: whoever runs it takes the gradients.
+
+    Args:
+        model: any module.
+        loss_fn: called with the output of the model and the targets.
+        name: of the plan.
+    """
+
+    def __init__(self, model: nn.Module, loss_fn: Callable[..., Any], *, name: str = "loss", **about: Any) -> None:
+        super().__init__(name, **about)
+        self.model, self.loss_fn = model, loss_fn
+
+    def forward(self, data: Any, targets: Any) -> Any:
+        """The loss."""
+        return self.loss_fn(self.model(data), targets)
+
+    def build(self, *args: Any, trace_autograd: bool = True, **kwargs: Any) -> None:
+        """Record the loss in training mode, from examples of data and targets; see `Plan.build`."""
+        with in_mode(self.model, training=True):
+            super().build(*args, **kwargs)
+
+
 @contextmanager
 def in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
     """Put a module in training or evaluation mode; afterwards each part has the mode that it had.

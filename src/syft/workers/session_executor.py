@@ -25,6 +25,7 @@ from syft.workers.tensor_sizes import PLAIN
 
 # Calls of services that answer with what was computed from data of the owner's.
 _REVEALING = frozenset({"training.fit", "training.evaluate", "training.report", "models.run", "models.download"})
+_REVEALING |= {"privacy.sum", "privacy.mean", "privacy.count", "privacy.histogram", "privacy.quantile"}
 _VALUES = (bool, int, float, complex, str, bytes)
 
 

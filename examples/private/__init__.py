@@ -1,0 +1,1 @@
+"""Programs whose results are differentially private."""
