@@ -165,6 +165,13 @@ def test_numbers_that_do_not_fit_are_refused() -> None:
         encrypted(X) * torch.tensor([float("nan"), 1, 1, 1])
 
 
+def test_a_context_says_the_protocol() -> None:
+    assert_close(X.encrypt(ckks()), X)
+    assert_close(X.encrypt(context=ckks().public()).decrypt(context=ckks()).encrypt(ckks()), X)
+    whole = torch.tensor([1, 2]).encrypt(sy.he.bfv_context(largest=100))
+    assert whole.decrypt().tolist() == [1, 2]
+
+
 def test_what_encrypts_needs_the_right_context() -> None:
     with pytest.raises(UsageError, match="ckks_context"):
         X.encrypt(protocol="ckks")

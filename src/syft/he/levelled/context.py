@@ -74,7 +74,7 @@ class Context:
 
     @cached_property
     def _public(self) -> Context:
-        return known(Context(self.parameters, self.keys))
+        return known(type(self)(self.parameters, self.keys))
 
     def public(self) -> Context:
         """The part without the secret key: it encrypts and computes."""
@@ -140,6 +140,19 @@ class Context:
             "a context of homomorphic encryption is not pickled or copied; syft.serde.serialize(context) writes its "
             "public part"
         )
+
+
+class CKKSContext(Context):
+    """For real numbers."""
+
+
+class BFVContext(Context):
+    """For integers."""
+
+
+def context_of(parameters: Parameters, keys: tuple[bytes, bytes, bytes], secret: Any = None) -> Context:
+    """A context of the kind that the parameters say."""
+    return (CKKSContext if parameters.scheme == "ckks" else BFVContext)(parameters, keys, secret)
 
 
 def known(context: Context) -> Context:
@@ -276,7 +289,7 @@ def _fresh(parameters: Parameters) -> Context:
     (keys,) = protobuf.fields(native.serialize(save_secret_key=False))[2]
     found = protobuf.fields(keys)
     public, multiply, rotate = (found.get(number, [b""])[0] for number in (1, 4, 5))
-    return Context(parameters, (public, multiply, rotate), native)
+    return context_of(parameters, (public, multiply, rotate), native)
 
 
 _AUTOMATIC = 7  # TenSEAL's flags: relinearise, rescale and switch moduli without being told to
