@@ -14,6 +14,7 @@ from syft.exceptions import (
     DepthExceededError,
     EncodingError,
     KeyMismatchError,
+    LimitExceededError,
     NotLocalError,
     UnsupportedOp,
     UsageError,
@@ -81,6 +82,34 @@ def test_a_polynomial_takes_few_levels(degree: int) -> None:
     expected = sum((c * X**k for k, c in enumerate(coefficients)), torch.zeros_like(X))
     assert_close(out, expected, 40 * STEP)  # x^5 is large
     assert 3 - out.levels == [0, 0, 1, 2, 3, 3][degree]
+
+
+ZEROS: dict[str, Callable[[Any], Any]] = {
+    "minus itself": lambda x: x - x, "plus its negative": lambda x: x + (-x), "twice minus": lambda x: 2 * x - x - x,
+    "squares": lambda x: x * x - x * x, "a sum": lambda x: torch.stack([x, -x], 2).sum(2),
+    "a layer": lambda x: x[:, :1].expand(5, 2) @ torch.tensor([[1.0, 2], [-1, -2]], dtype=x.dtype),
+    "and on": lambda x: (x - x) * x + 1 + x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_what_is_zero_whatever_the_numbers_are_is_no_error(name: str) -> None:
+    assert_close(ZEROS[name](encrypted(X)), ZEROS[name](X))
+
+
+def test_a_stack(hook: sy.TorchHook) -> None:
+    assert_close(torch.stack([encrypted(X), encrypted(Y)], 1), torch.stack([X, Y], 1))
+    with pytest.raises(UnsupportedOp, match="samples"):
+        torch.stack([encrypted(X), encrypted(Y)])
+
+
+@pytest.mark.parametrize(
+    "grow", [lambda x: x.unsqueeze(1).expand(5, 10**8, 4), lambda x: x.repeat(1, 10**8), lambda x: F.pad(x, (0, 10**9)),
+             lambda x: x[:, torch.zeros(1, dtype=torch.int64).expand(10**8)], lambda x: x.diag_embed(10**5)],
+)  # fmt: skip
+def test_tensors_that_would_fill_the_memory_are_refused(grow: Callable[[Any], Any]) -> None:
+    with pytest.raises(LimitExceededError, match="split it"):
+        grow(encrypted(X))
 
 
 def test_a_polynomial_without_some_powers() -> None:
