@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import _VF
 
 from syft.exceptions import UnsupportedOp
 from syft.he.levelled.operations import add_plain, total, weighted
-from syft.he.levelled.slots import CiphertextLink
+from syft.he.levelled.slots import CiphertextLink, check_elements
 from syft.he.levelled.tensor import REMEDIES, CiphertextTensor, composed, refuse, rule
 
 aten = torch.ops.aten
@@ -67,10 +68,16 @@ def _convolution(
 
 def _windows(places: torch.Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> torch.Tensor:
     """The places under a kernel at each of its positions: (channels, *positions, *kernel)."""
+    spans = [(size - 1) * gap + 1 for size, gap in zip(kernel, dilation, strict=True)]
+    padded = [size + 2 * p for size, p in zip(places.shape[1:], padding, strict=True)]
+    if any(span > size for span, size in zip(spans, padded, strict=True)):
+        raise UnsupportedOp(f"a kernel that reaches over {spans} does not fit {padded} with padding")
+    positions = [(size - span) // step + 1 for size, span, step in zip(padded, spans, stride, strict=True)]
+    check_elements(places.shape[0] * max(math.prod(padded), math.prod(positions) * math.prod(kernel)))
     pad = [p for size in reversed(padding) for p in (size, size)]
     out = torch.constant_pad_nd(places, pad, 0)
-    for dim, (size, step, gap) in enumerate(zip(kernel, stride, dilation, strict=True)):
-        out = out.unfold(1 + dim, (size - 1) * gap + 1, step)[..., ::gap]
+    for dim, (span, step, gap) in enumerate(zip(spans, stride, dilation, strict=True)):
+        out = out.unfold(1 + dim, span, step)[..., ::gap]
     return out
 
 
