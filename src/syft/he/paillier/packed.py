@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from syft.core.pacing import paced
 from syft.exceptions import EncodingError, UnsupportedOp, UsageError
 from syft.he.paillier.ciphertexts import inverses, multiples
 from syft.he.paillier.decryption import decrypted
@@ -178,7 +179,8 @@ class PackedPaillierTensor(SyftTensor):
         memory = self.memory
         if not memory.fresh:
             noise = noise_for(self.key).draw(len(memory.values))
-            memory.values = array(value * r % self.key.nsquare for value, r in zip(memory.values, noise, strict=True))
+            pairs = paced(zip(memory.values, noise, strict=True))
+            memory.values = array(value * r % self.key.nsquare for value, r in pairs)
             memory.fresh = True
         return list(memory.values)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from syft.core.pacing import paced
 from syft.exceptions import (
     EncodingError,
     KeyMismatchError,
@@ -69,7 +70,7 @@ class Ciphertexts:
         """Make all ciphertexts as random as new ones."""
         if not self.fresh:
             noise = noise_for(self.key).draw(len(self.flat))
-            self.flat = array(value * r % self.key.nsquare for value, r in zip(self.flat, noise, strict=True))
+            self.flat = array(value * r % self.key.nsquare for value, r in paced(zip(self.flat, noise, strict=True)))
             self.fresh = True
 
 
