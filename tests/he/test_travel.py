@@ -17,6 +17,7 @@ from syft.he.levelled.context import Context
 from syft.he.levelled.slots import CKKSTensor
 from syft.serde import decode, encode
 from syft.serde.registry import REGISTRY
+from syft.workers.accounting import footprint
 from tests.he.contexts import bfv, ckks
 
 
@@ -82,6 +83,13 @@ def test_an_unknown_context_says_what_to_send(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(contexts, "_KNOWN", {})
     with pytest.raises(DecodeError, match=r"context\.send\(worker\)"):
         decode(written)
+
+
+def test_the_memory_of_ciphertexts_is_counted() -> None:
+    x = encrypted(torch.randn(3, 4), ckks())
+    assert 4 * 2 * 8192 * 3 * 8 <= footprint(x) <= 4 * 2 * 8192 * 3 * 8 + 5000
+    assert footprint(x * x) < 0.7 * footprint(x)
+    assert footprint(encrypted(torch.ones(3, 4).long(), bfv())) >= 4 * 2 * 8192 * 4 * 8
 
 
 # --- at workers -----------------------------------------------------------------------------------
