@@ -112,6 +112,30 @@ def test_tensors_that_would_fill_the_memory_are_refused(grow: Callable[[Any], An
         grow(encrypted(X))
 
 
+WRONG: dict[str, Callable[[Any], Any]] = {
+    "padded with": lambda x: F.pad(x, (1, 1), value=1.0), "reciprocal.*Polynomial": lambda x: 1 / x,
+    "plain numbers only": lambda x: x / x, "plain exponent": lambda x: x**0.5, "exponent of 0": lambda x: x**-1,
+    "with a plain": lambda x: 2**x, "cannot be multiplied": lambda x: x @ torch.ones(3, 2), "mix their": lambda x: x @ x.view(5, 2, 2)[:, 0],
+    "encrypt the plain": lambda x: torch.cat([x, X], 1), "of 3 inputs": lambda x: F.linear(x, torch.ones(2, 3)),
+    "plain weights": lambda x: F.linear(X, x), "do not fit": lambda x: x + torch.ones(3),
+    "keepdim=False": lambda x: x.sum(0, keepdim=True), "ceil_mode=False": lambda x: F.avg_pool2d(x.view(5, 1, 2, 2), 2, ceil_mode=True),
+    "use AvgPool2d": lambda x: F.adaptive_avg_pool2d(x.view(5, 1, 2, 2), (1, 3)), "two dimensions": lambda x: F.conv2d(X.view(5, 1, 2, 2), x.view(5, 1, 2, 2)),
+    "on the left": lambda x: torch.ones(4, 5, dtype=x.dtype) @ x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_what_makes_no_sense_on_ciphertexts_says_so(says: str) -> None:
+    with pytest.raises(UnsupportedOp, match=says):
+        WRONG[says](encrypted(X, ckks(rotations=True)))
+
+
+def test_addmm_and_its_factors() -> None:
+    weight = WEIGHT.t().contiguous()
+    out = torch.addmm(ROW[:3], encrypted(X), weight, beta=2, alpha=0.5)
+    assert_close(out, torch.addmm(ROW[:3], X, weight, beta=2, alpha=0.5))
+
+
 def test_a_polynomial_without_some_powers() -> None:
     assert_close(encrypted(X).polyval([0.5, 0.197, 0, -0.004]), 0.5 + 0.197 * X - 0.004 * X**3)
     assert_close(encrypted(X).polyval([0, 0, 0, 0]), torch.zeros_like(X))

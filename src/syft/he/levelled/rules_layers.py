@@ -143,6 +143,10 @@ _TANH = (
     "It is no polynomial. Put one in its place, and train the model with it: "
     "sy.he.Polynomial([0, 0.8, 0, -0.06]) is near tanh from -2 to 2"
 )
+_CURVED = (
+    "It is no polynomial. Put one in its place that is near it where your numbers are, sy.he.Polynomial(coefficients), "
+    "or do this after they are decrypted"
+)
 _LAST = "Return the scores, and do this after they are decrypted"
 REMEDIES.update(
     dict.fromkeys(
@@ -156,9 +160,10 @@ REMEDIES.update(tanh=_TANH)
 REMEDIES.update(
     dict.fromkeys(
         ("_softmax", "_log_softmax", "argmax", "argmin", "max", "min", "topk", "sort", "lt", "gt", "le", "ge", "eq",
-         "ne", "exp", "log", "sqrt", "rsqrt", "reciprocal"), _LAST,
+         "ne"), _LAST,
     ),
 )  # fmt: skip
+REMEDIES.update(dict.fromkeys(("exp", "log", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "erf"), _CURVED))
 
 
 @composed(F.relu, torch.relu, torch.relu_)
