@@ -20,6 +20,7 @@ from benchmarks import (
     network_round_trip,
     network_training,
     op_coverage,
+    pate,
     plain_torch,
     plans,
     remote_add,
@@ -51,4 +52,5 @@ SUITE: dict[str, Benchmark] = {
     "network_idle": network_idle.run,
     "encrypted": encrypted.run,
     "dp_step": dp_step.run,
+    "pate": pate.run,
 }

@@ -13,6 +13,8 @@ ALIASES = {
     "syft.common.util": "syft.chebyshev",
     "syft.federated.floptimizer": "syft.federated.optimizers",
     "syft.federated.utils": "syft.federated.fl_utils",
+    "syft.frameworks.torch.dp": "syft.dp",
+    "syft.frameworks.torch.dp.pate": "syft.dp.pate",
     "syft.frameworks.torch.fl": "syft.federated",
     "syft.frameworks.torch.fl.dataset": "syft.federated.federate",
     "syft.frameworks.torch.fl.loader": "syft.federated.loader",

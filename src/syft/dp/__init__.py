@@ -1,9 +1,10 @@
 """Differential privacy: results that say almost the same whether or not any one person is in the data."""
 
-from syft.dp import mechanisms, queries
+from syft.dp import mechanisms, pate, queries
 from syft.dp.asking import budget, count, histogram, mean, quantile, sum
 from syft.dp.layers import fix
 from syft.dp.ledger import Budget, Ledger
+from syft.dp.plots import plot_accuracy, plot_budgets, plot_spending
 from syft.dp.terms import TrainingTerms
 from syft.dp.training import PrivateTraining, make_private
 
@@ -19,6 +20,10 @@ __all__ = [
     "make_private",
     "mean",
     "mechanisms",
+    "pate",
+    "plot_accuracy",
+    "plot_budgets",
+    "plot_spending",
     "quantile",
     "queries",
     "sum",

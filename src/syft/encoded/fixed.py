@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
+from syft.core.ops import Op, Returns
 from syft.encoded.encoding import FIELD, Encoding
 from syft.encoded.number import Number, settled
 from syft.exceptions import UsageError
-from syft.tensors.base import SyftTensor
+from syft.tensors.base import SyftTensor, link_of, unwrap, wrap
 from syft.tensors.chain import ChainTensor
 
 
@@ -29,6 +30,7 @@ class FixedPrecisionTensor(ChainTensor):
     """
 
     precedence = 22
+    tensor_over: ClassVar[Any] = None  # what users hold of such a link; it stands above this module
 
     def __init__(
         self,
@@ -55,6 +57,16 @@ class FixedPrecisionTensor(ChainTensor):
             raise UsageError("integers without an encoding are no fixed-precision numbers")
         out.encoding, out._number = number.encoding, number
         return out
+
+    @classmethod
+    def default(cls, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute with the tensors that stand over these links: they know that a product has another scale."""
+        over = _standing_over(args)
+        out = op.fn(*over, **_standing_over(kwargs))
+        if op.returns is not Returns.SELF:
+            return unwrap(out)
+        args[0]._number = link_of(over[0])._number  # computed in place there
+        return args[0]
 
     @property
     def number(self) -> Number:
@@ -145,3 +157,12 @@ class FixedPrecisionTensor(ChainTensor):
         child = self.child
         shown = child % self.field if isinstance(child, torch.Tensor) else child
         return f"{type(self).__name__}>{shown}"
+
+
+def _standing_over(value: Any) -> Any:
+    """Operands with the tensors that stand over links in the place of these, however deep."""
+    if isinstance(value, SyftTensor):
+        return FixedPrecisionTensor.tensor_over(value) if isinstance(value, FixedPrecisionTensor) else wrap(value)
+    if type(value) in (list, tuple):
+        return type(value)([_standing_over(part) for part in value])
+    return {name: _standing_over(part) for name, part in value.items()} if type(value) is dict else value

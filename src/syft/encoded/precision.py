@@ -20,6 +20,7 @@ from syft.exceptions import NotSupportedError, UsageError
 from syft.tensors.base import is_wrapper, link_of
 from syft.tensors.in_place import swapped
 from syft.tensors.pointer import PointerTensor
+from syft.tensors.private import PrivateTensor
 
 
 def fix_precision(
@@ -143,6 +144,8 @@ def float_precision(self: torch.Tensor) -> Any:
     link = link_of(self) if is_wrapper(self) else None
     if isinstance(link, PointerTensor):
         return link.run("mpc.float_precision").wrap()
+    if isinstance(link, PrivateTensor) and isinstance(link.child, FixedPrecisionTensor | LargePrecisionTensor):
+        return link.made_of(float_precision(link.child.wrap()), "float_precision")
     if not isinstance(link, (FixedPrecisionTensor, LargePrecisionTensor)):
         raise UsageError("only a fixed-precision tensor can be decoded; this one is " + type(self).__name__)
     if not isinstance(link.child, torch.Tensor):

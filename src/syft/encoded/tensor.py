@@ -166,6 +166,7 @@ class EncodedTensor(torch.Tensor):
 
 
 register_wrapper(EncodedTensor)
+FixedPrecisionTensor.tensor_over = EncodedTensor
 
 
 def rule(*packets: Any) -> Callable[[Rule], Rule]:

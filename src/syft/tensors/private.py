@@ -78,6 +78,21 @@ class PrivateTensor(ChainTensor):
         self.allowed_users = (*self.allowed_users, *_users(users))
         return self
 
+    def made_of(self, values: torch.Tensor, command: str) -> torch.Tensor:
+        """What was computed from this tensor alone, as private as it is.
+
+        Args:
+            values: what was computed.
+            command: how.
+
+        Returns:
+            ``(Wrapper)>PrivateTensor>…``
+        """
+        users, failure = self.allowed_users, self.failure
+        guard = PrivateTensor(self.owner, allowed_users=users, parents=(self,), command=command, failure=failure)
+        out: torch.Tensor = guard.on(values)
+        return out
+
     @classmethod
     def default(cls, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the op on the values; what comes out is as private as what went in.
