@@ -25,6 +25,7 @@ import syft as sy
 from benchmarks.measure import alternate, spread
 from benchmarks.row import Row
 from benchmarks.served_worker import ServedWorker
+from syft.dp.sampling import Drawn
 
 BATCH, SAMPLES, CLASSES = 64, 1024, 10
 NOISE, NORM, LR = 1.1, 1.0, 0.05
@@ -85,7 +86,7 @@ def ours(batch: tuple[torch.Tensor, torch.Tensor]) -> Step:
     step = _step(model, training.optimizer, F.cross_entropy, batch)
 
     def on_the_same_batch() -> None:
-        training.loader.drawn[:] = [BATCH]
+        training.loader.drawn = Drawn(1, BATCH)
         step()
 
     return on_the_same_batch
