@@ -308,6 +308,12 @@ def test_parameters_that_are_not_the_models_are_refused():
         private(model, lambda p: torch.optim.SGD([*p, *other.parameters()], lr=0.1))
 
 
+def test_a_model_at_a_worker_is_refused_with_the_way_out(hook):
+    worker = sy.VirtualWorker(hook, id="far", auto_add=False)
+    with pytest.raises(UsageError, match="TrainingTerms"):
+        private(nn.Linear(4, 2).send(worker))
+
+
 def test_learning_rate_schedules_work():
     training = private()
     schedule = torch.optim.lr_scheduler.StepLR(training.optimizer, 1, 0.5)

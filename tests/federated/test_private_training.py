@@ -157,6 +157,33 @@ def test_workers_train_privately_in_rounds(hook):
         trainer.fit(rounds=1)
 
 
+def test_it_works_through_the_codec(hook):
+    worker = sy.VirtualWorker(hook, id="wired", auto_add=False, wire=True)
+    worker.add_dataset(sy.BaseDataset(X, Y), key="pairs", private=True)
+    worker.privacy.allow("ana", sy.dp.Budget(3.0, 1e-4))
+    sent = config().send(worker)
+    worker.fit("pairs")
+    sent.get_model()
+    assert worker.train_config.privacy == terms()
+    assert worker.privacy.ledger.spent("ana") > 0
+
+
+def test_an_error_that_speaks_of_the_data_is_not_told(hal):
+    class Ragged(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return SIZE
+
+        def __getitem__(self, index: int) -> Any:
+            return (torch.zeros(5) if index == 3 else X[index]), Y[index]
+
+    hal.add_dataset(Ragged(), key="ragged", private=True)
+    hal.privacy.allow("ana", sy.dp.Budget(300.0, 1e-4))
+    config(epochs=20).send(hal)
+    with pytest.raises(FederatedError, match="kept at the worker"):
+        hal.fit("ragged")
+    assert hal.privacy.ledger.spent("ana") > 0
+
+
 # --- plans of somebody who would like to see the data ---------------------------------------------------
 
 

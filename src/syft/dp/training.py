@@ -20,6 +20,7 @@ from syft.dp.layers import check_layers
 from syft.dp.noise import GridNoise, source_of
 from syft.dp.sampling import PoissonLoader
 from syft.exceptions import PrivacyBudgetError, UsageError
+from syft.tensors.base import is_wrapper
 
 
 @dataclass
@@ -274,6 +275,11 @@ def _trained(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[s
         raise UsageError(
             f"{strangers} of the optimizer's {len(listed)} parameters are not the model's, so nothing would clip their "
             "gradients. Make one module of all that is trained."
+        )
+    if any(is_wrapper(parameter) for parameter in listed):
+        raise UsageError(
+            "the model is at a worker or encoded, and make_private trains here. At a worker that has the data, it is "
+            "TrainConfig(..., privacy=sy.dp.TrainingTerms(...)) and worker.fit(key)."
         )
     trained = {names[id(parameter)]: parameter for parameter in listed if parameter.requires_grad}
     if not trained:

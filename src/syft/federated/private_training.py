@@ -24,7 +24,7 @@ from syft.dp.events import SampledGaussian
 from syft.dp.noise import GridNoise
 from syft.dp.sampling import drawn_independently
 from syft.dp.terms import TrainingTerms
-from syft.exceptions import CommandNotPermittedError, FederatedError, UsageError
+from syft.exceptions import CommandNotPermittedError, FederatedError, LimitExceededError, UsageError
 from syft.federated.train_config import TrainConfig
 from syft.plans.optimizers import OPTIMIZERS, stock_optimizer
 from syft.plans.plan import Plan
@@ -89,7 +89,16 @@ class PrivateFit:
 
         Raises:
             LimitExceededError: it takes longer than the worker allows.
+            FederatedError: it failed; why may speak of the data, and is not said.
         """
+        try:
+            self._run(told)
+        except LimitExceededError:
+            raise
+        except Exception:
+            raise FederatedError("the training failed, and was charged; what it said is kept at the worker") from None
+
+    def _run(self, told: Callable[[], bool]) -> None:
         parameters = list(self.trained.values())
         optimizer = stock_optimizer(self.config.optimizer, [(parameters, self.config.optimizer_args)])
         noise = GridNoise(
@@ -111,7 +120,7 @@ class PrivateFit:
     def _clipped_sums(self) -> dict[str, torch.Tensor]:
         """The sum of the clipped gradients of a new batch, for every parameter."""
         indices = drawn_independently(len(self.dataset), self.config.batch_size / len(self.dataset), SYSTEM_RANDOM)
-        values = {name: parameter.detach() for name, parameter in self.trained.items()}
+        values = {name: parameter.detach().clone() for name, parameter in self.trained.items()}
         sums = {name: torch.zeros_like(value) for name, value in values.items()}
         few = max(1, _HELD // sum(value.numel() for value in values.values()))
         for at in range(0, len(indices), few):
