@@ -58,6 +58,17 @@ class Tied(nn.Module):
         return x
 
 
+class LanguageModel(nn.Module):
+    """A table that is looked up at the start and is the weight of the last layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(7, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(torch.tanh(self.table(x)), self.table.weight)
+
+
 class Bare(nn.Module):
     """Parameters in ops that have no rule."""
 
@@ -118,6 +129,7 @@ FOLLOWED = {
     "embedding": (nn.Embedding(7, 3), tokens(BATCH, 6)),
     "embedding with padding": (nn.Embedding(7, 3, padding_idx=2), tokens(BATCH, 6)),
     "tied weights": (Tied(), (BATCH, 4)),
+    "tied table": (LanguageModel(), tokens(BATCH, 4)),
     "in place": (nn.Sequential(nn.Linear(6, 4), nn.ReLU(inplace=True), nn.Linear(4, 4)), (BATCH, 6)),
     "small network": (
         nn.Sequential(
@@ -129,6 +141,7 @@ FOLLOWED = {
 ALONE = {
     "ops without a rule": (Bare(), (BATCH, 4)),
     "branches": (Branching(), (BATCH, 4)),
+    "weights made of others": (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), (BATCH, 3)),
     "recurrent": (nn.LSTM(3, 4, batch_first=True), (BATCH, 5, 3)),
     "transposed convolution": (nn.ConvTranspose2d(2, 3, 3), (BATCH, 2, 4, 4)),
     "attention": (nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True), (BATCH, 3, 4)),
