@@ -3,7 +3,7 @@
 All sides take the same batch and SGD, with noise multiplier 1.1 and clipping to 1. Ours draws its noise from AES-CTR
 and rounds it to a grid; Opacus draws it from torch's generator, without its secure mode, which needs a package that no
 torch of today can install. At a worker the step is one of ``fit`` on the worker's own private data set, with every
-sample computed alone, on Poisson samples of 64 on average; the model stays there meanwhile.
+sample kept apart, on Poisson samples of 64 on average; the model stays there meanwhile.
 """
 
 from __future__ import annotations
@@ -186,7 +186,11 @@ def run(hook: sy.TorchHook, *, quick: bool) -> list[Row]:
         seconds = spread([taken / here for taken in measure(hook, 5, 2 if quick else 5)])
         rows.append(
             Row(
-                f"DP-SGD step at a {name} worker ÷ here", seconds.median, "x", spread=str(seconds), note="samples alone"
+                f"DP-SGD step at a {name} worker ÷ here",
+                seconds.median,
+                "x",
+                spread=str(seconds),
+                note="samples kept apart",
             )
         )
     return rows

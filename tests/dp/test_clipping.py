@@ -12,6 +12,7 @@ from torch import nn
 from torch.func import functional_call
 
 from syft.dp.clipping import Clipper
+from syft.dp.layer_rules import can_follow
 from syft.exceptions import UsageError
 from tests.dp.oracle import clipped_sum, gradients_of_each, norm
 
@@ -194,6 +195,13 @@ def test_no_sample_contributes_more_than_the_bound(name):
         private, _ = watched(model, 0.01)
         square_loss(private(x[i : i + 1]), y[i : i + 1]).backward()
         assert norm({n: p.grad for n, p in private.named_parameters()}) <= 0.01 * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("option", [{"max_norm": 0.0}, {"max_norm": 1.0}, {"scale_grad_by_freq": True}])
+def test_options_that_change_a_table_by_what_is_looked_up_are_not_followed(option):
+    layer = nn.Embedding(7, 3, **option)
+    assert can_follow(F.embedding, BATCH, (tokens(BATCH, 4), layer.weight), {"max_norm": None} | option) is False
+    assert can_follow(F.embedding, BATCH, (tokens(BATCH, 4), layer.weight), {"max_norm": None}) is True
 
 
 def test_samples_that_meet_in_the_model_are_found_out_and_computed_alone():

@@ -14,8 +14,8 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,12 +159,7 @@ class Clipper:
         batch = arrived[0][0]
         if any(other != batch for other, _ in arrived):
             raise UsageError("one loss was computed from batches of different sizes; call backward for each of them")
-        uses: dict[str, list[Contribution]] = defaultdict(list)
-        for _, contributions in arrived:
-            for name, contribution in contributions.items():
-                uses[name].append(contribution)
-        # The norm of a parameter that is used more than once is that of the sum, so the sum is written down.
-        parts = {name: all_[0] if len(all_) == 1 else _summed(all_) for name, all_ in uses.items()}
+        parts = together([contributions for _, contributions in arrived])
         drawn = Drawn(0, batch) if self._drawn is None else self._drawn()
         if all(parameter.grad is None for parameter in self.parameters.values()):
             self.summed.clear()  # what was summed before was thrown away by zero_grad()
@@ -252,11 +247,17 @@ def clip(parts: dict[str, Contribution], max_grad_norm: float, scale: float = 1.
     )
 
 
-def _summed(contributions: list[Contribution]) -> Written:
-    total = contributions[0].each().clone()
-    for other in contributions[1:]:
-        total += other.each()
-    return Written(total)
+def together(arrived: Iterable[dict[str, Contribution]]) -> dict[str, Contribution]:
+    """The contributions of several ops by parameter.
+
+    The norm of a parameter that is used more than once is that of the sum, so the sum is written down.
+    """
+    parts: dict[str, Contribution] = {}
+    for contributions in arrived:
+        for name, contribution in contributions.items():
+            before = parts.get(name)
+            parts[name] = contribution if before is None else Written(before.each() + contribution.each())
+    return parts
 
 
 def _batch_size(inputs: Any) -> int:
