@@ -41,7 +41,7 @@ def budget(
         rows = [_row(opened, user) for user in opened.users()]
         shared = opened.shared_budget()
         if shared is not None:
-            rows.append(_figures(EVERYBODY, shared, opened.spent_by_all(), len(opened.history())))
+            rows.append(_figures(EVERYBODY, shared, opened.spent_by_all(), opened.releases()))
         releases = [_release(release) for release in opened.history()] if history else []
     if as_json:
         typer.echo(json.dumps({"users": rows, **({"releases": releases} if history else {})}, indent=2))
@@ -56,7 +56,7 @@ def budget(
 
 
 def _row(ledger: Ledger, user: str | None) -> dict[str, Any]:
-    return _figures(user, ledger.budget(user), ledger.spent(user), len(ledger.history(user)))
+    return _figures(user, ledger.budget(user), ledger.spent(user), ledger.releases(user))
 
 
 def _figures(user: str | None, budget: Budget | None, spent: float, releases: int) -> dict[str, Any]:
