@@ -7,6 +7,7 @@ from typing import Protocol
 import syft as sy
 from benchmarks import (
     cnn_step,
+    dp_step,
     encrypted,
     equality,
     four_points,
@@ -50,5 +51,6 @@ SUITE: dict[str, Benchmark] = {
     "network_delay": network_delay.run,
     "network_idle": network_idle.run,
     "encrypted": encrypted.run,
+    "dp_step": dp_step.run,
     "pate": pate.run,
 }
