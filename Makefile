@@ -2,6 +2,7 @@
 #   make install   the package and all its extras       make demo    federated training on this machine
 #   make demo-network   the same over three worker processes, one of which is killed and comes back
 #   make demo-encrypted   digits are read by a network that never sees them
+#   make demo-he   digits are sent encrypted to a network in another process
 #   make demo-dp   digits are learnt without telling about any one image
 #   make test      the tests and doctests               make lint    formatting, lint rules, types
 #   make bench     the benchmarks                       make docs    the documentation, in site/
@@ -21,7 +22,7 @@ DEMO_OUT = demo-output
 MNIST = ../shared/data/MNIST
 SOURCES = src tests benchmarks examples scripts
 
-.PHONY: all install demo demo-network demo-encrypted demo-dp test test-all test-quick test-slow soak fuzz doctest coverage lint format size bench docs constraints build clean distclean
+.PHONY: all install demo demo-network demo-encrypted demo-he demo-dp test test-all test-quick test-slow soak fuzz doctest coverage lint format size bench docs constraints build clean distclean
 
 all: install
 
@@ -58,6 +59,9 @@ demo-network: $(VENV)/.stamp-install
 
 demo-encrypted: $(VENV)/.stamp-install
 	PYTHONPATH=. $(BIN)/python examples/encrypted/mnist_inference.py --mnist $(MNIST)
+
+demo-he: $(VENV)/.stamp-install
+	PYTHONPATH=. $(BIN)/python examples/encrypted/ckks_inference.py --mnist $(MNIST)
 
 demo-dp: $(VENV)/.stamp-install
 	PYTHONPATH=. $(BIN)/python examples/private/mnist_dp.py --mnist $(MNIST)

@@ -11,6 +11,8 @@ from benchmarks import (
     encrypted,
     equality,
     four_points,
+    he_ckks,
+    he_paillier,
     import_time,
     leaks,
     network_adds,
@@ -52,5 +54,7 @@ SUITE: dict[str, Benchmark] = {
     "network_idle": network_idle.run,
     "encrypted": encrypted.run,
     "dp_step": dp_step.run,
+    "he_ckks": he_ckks.run,
+    "he_paillier": he_paillier.run,
     "pate": pate.run,
 }

@@ -17,7 +17,7 @@ class LocalWorker:
 
     Args:
         name: its id.
-        data: what it holds, as ``--data`` takes it.
+        data: what it holds, as ``--data`` takes it; empty for nothing.
         logs: the folder for its log.
     """
 
@@ -27,7 +27,8 @@ class LocalWorker:
         self._launch()
 
     def _launch(self) -> None:
-        options = ["--id", self.name, "--port", str(self.port), "--data", self.data, "--keepalive", "2"]
+        data = ["--data", self.data] if self.data else []
+        options = ["--id", self.name, "--port", str(self.port), *data, "--keepalive", "2"]
         with self.log.open("a") as log:
             self.process = subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, stderr=log, text=True)
 

@@ -20,6 +20,7 @@ from syft.federated.loader import FederatedDataLoader
 from syft.federated.train_config import TrainConfig
 from syft.federated.trainer import FederatedTrainer
 from syft.grid.private_grid import PrivateGridNetwork, VirtualGrid
+from syft.he.paillier import keygen
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.plans import protocol_wire as _protocols_on_the_wire  # noqa: F401 - registers their form
 from syft.plans import wire as _plans_on_the_wire  # noqa: F401 - registers their form
@@ -93,6 +94,7 @@ __all__ = [
     "func2protocol",
     "he",
     "hook",
+    "keygen",
     "local_worker",
     "make_hook",
     "method2plan",

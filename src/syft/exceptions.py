@@ -37,6 +37,9 @@
         * AggregationError              updates cannot be summed in secret like this, or not any more
     * CheckpointError                   a checkpoint that cannot be read or does not fit
     * EncodingError                     a number cannot be written with so many digits
+    * EncryptionParametersError         parameters of homomorphic encryption that are unsafe, or hold too little
+    * DepthExceededError                more encrypted products in a row than the context was made for
+    * KeyMismatchError                  ciphertexts and keys that do not belong together
     * MpcError                          shared values cannot be computed with like this
         * CryptoProviderError           there is no crypto provider, or it is one of the holders
         * ProtocolStepError             a holder refuses a step of a protocol
@@ -305,6 +308,18 @@ class ModelNotFoundError(PlanError, LookupError):
 
 class EncodingError(SyftError, ValueError):
     """A number cannot be written as an integer with the precision asked for."""
+
+
+class EncryptionParametersError(SyftError, ValueError):
+    """Parameters of homomorphic encryption that are not safe, or do not hold what is to be computed."""
+
+
+class DepthExceededError(SyftError, RuntimeError):
+    """A homomorphic computation has more products in a row than its context was made for."""
+
+
+class KeyMismatchError(SyftError, ValueError):
+    """Ciphertexts under different keys are computed with together, or a key is not the one that decrypts."""
 
 
 class DivisionByZeroError(SyftError, ZeroDivisionError):

@@ -15,6 +15,7 @@ from syft.core.ops import PROTOCOLS, is_allowed
 from syft.core.session import SESSION
 from syft.encoded import (
     adaptive,
+    encryption,
     precision,
     rules_arithmetic,
     rules_functions,
@@ -30,6 +31,7 @@ from syft.exceptions import UnsupportedOp
 from syft.federated import federated_client, privacy_service
 from syft.federated.federate import federate
 from syft.federated.optimizer_state import before_step
+from syft.he.paillier import verbs as paillier_verbs
 from syft.mpc import dealing, kernels, preparing, remote_verbs, ring, sharing, travel
 from syft.mpc import modules as mpc_modules
 from syft.mpc import service as mpc_service
@@ -73,8 +75,8 @@ METHODS: dict[type, dict[str, Any]] = {
         "float_prec_": precision.float_precision_,
         "share": sharing.share,
         "share_": sharing.share_,
-        "encrypt": sharing.encrypt,
-        "decrypt": sharing.decrypt,
+        "encrypt": encryption.encrypt,
+        "decrypt": encryption.decrypt,
         "handle_func_command": staticmethod(handle_func_command),
         "combine": verbs.combine,
         "create_pointer": verbs.create_pointer,
@@ -163,6 +165,7 @@ _RULES = (
     remote_verbs,
     ring,
     travel,
+    paillier_verbs,
 )  # importing them registers what they define
 
 

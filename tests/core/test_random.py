@@ -373,3 +373,28 @@ def test_strips_are_uniform_along_and_across() -> None:
 def test_a_number_beyond_the_tape_is_refused(number: int) -> None:
     with pytest.raises(OverflowError):
         Tape(KEY).strip(number, 16)
+
+
+@pytest.mark.parametrize("start", [0, 16, 4096, 65_536 * 16])
+def test_a_strip_can_be_read_from_any_block(start: int) -> None:
+    whole = Tape(KEY).strip(5, start + 100)
+    assert Tape(KEY).strip(5, 100, start).tobytes() == whole[start:].tobytes()
+
+
+@pytest.mark.parametrize("nbytes", LENGTHS)
+def test_what_is_covered_is_uncovered_by_the_same_strip(nbytes: int) -> None:
+    data = SYSTEM_RANDOM.bytes(nbytes)
+    before = data.copy()
+    covered = Tape(KEY).covered(data, 6, 32)
+    assert (covered == before ^ Tape(KEY).strip(6, nbytes, 32)).all()
+    assert (Tape(KEY).covered(covered, 6, 32) == before).all() and (data == before).all()
+
+
+def test_threads_read_a_tape_at_once() -> None:
+    """Each has a cipher of its own: a common one would be set back in the middle of a strip."""
+    tape, length = Tape(KEY), 1 << 20
+    right = [Tape(KEY).strip(number, length).tobytes() for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            strips = pool.map(lambda number: tape.strip(number, length), range(4))
+            assert [strip.tobytes() for strip in strips] == right

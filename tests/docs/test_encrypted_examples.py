@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from examples.encrypted import mnist_inference, mnist_training
+import torch.nn.functional as F
+from examples.encrypted import ckks_inference, mnist_inference, mnist_training, paillier_aggregation
 from examples.encrypted import part09_intro_to_encrypted_programs as part09
 from examples.encrypted import part10_secure_aggregation as part10
 from examples.encrypted import part11_secure_classification as part11
@@ -19,6 +21,9 @@ from examples.encrypted import part12_train_encrypted_network as part12
 from examples.encrypted import part12bis_encrypted_mnist_training as part12bis
 from examples.encrypted.cnn import Net, train_plain
 from examples.encrypted.digits import Digits, load_digits, one_hot, side_by_side
+from examples.websocket_mnist.workers import Workers
+from rich.console import Console
+from rich.table import Table
 from torch import optim
 
 import syft as sy
@@ -33,6 +38,8 @@ SHORT = {
     "part12bis_encrypted_mnist_training": ["--train", "128", "--test", "64"],
     "mnist_inference": ["--train", "256", "--images", "6", "--batch-size", "6"],
     "mnist_training": ["--train", "32"],
+    "ckks_inference": ["--train", "256", "--images", "5", "--epochs", "2", "--channels", "1"],
+    "paillier_aggregation": ["--rounds", "1", "--bits", "2048"],
 }
 ENCODING = {"base": 2, "precision_fractional": 16}
 
@@ -88,6 +95,39 @@ def test_without_mnist_the_demo_says_what_it_uses_instead() -> None:
     assert re.search(r"as in plain sight +6 of 6 *\n", said)
     for heading in ("right", "seconds", "rounds", "bytes", "max_pool2d"):
         assert heading in said
+
+
+def test_encrypted_updates_train_the_model_that_those_in_the_open_train(hook: sy.TorchHook) -> None:
+    pytest.importorskip("sklearn", reason="the small digits come with scikit-learn")
+    pytest.importorskip("gmpy2", reason="Paillier's cryptosystem needs gmpy2")
+    found = paillier_aggregation.main(rounds=2, bits=2048)
+    assert found["apart"] < 1e-5
+    assert found["encrypted"] == pytest.approx(found["in the open"], abs=0.01) and found["encrypted"] > 0.8
+
+
+def test_a_network_in_another_process_reads_encrypted_digits(hook: sy.TorchHook, small: Digits, tmp_path: Path) -> None:
+    pytest.importorskip("tenseal", reason="CKKS needs TenSEAL")
+    torch.manual_seed(0)
+    model = ckks_inference.network(channels=1, size=6)
+    train, images = (F.avg_pool2d(images, 4)[:, :, :6, :6] for images in (small.train[0], small.test[0]))
+    ckks_inference.train(model, train, small.train[1], epochs=3)
+    context = sy.he.ckks_context(precision=8, depth=sy.he.levels_needed(model, images), largest=100)
+    with Workers({"alice": ""}, tmp_path) as processes:
+        alice: Any = sy.WebsocketClientWorker(hook, "localhost", processes["alice"].port, id="alice")
+        alice.serve_model(model, "digits", allow_remote_inference=True, example=images[:2])
+        context.send(alice)
+        answer = ckks_inference.ask(alice, images, context)
+        alice.close(end=True)
+    with torch.no_grad():
+        assert (answer.scores - model(images)).abs().max() < 0.02
+    assert answer.got < answer.sent / 10
+    assert "public keys" in drawn_table(ckks_inference.table_of(answer, small.test[1], answer.scores, context))
+
+
+def drawn_table(table: Table) -> str:
+    page = io.StringIO()
+    Console(width=200, file=page).print(table)
+    return page.getvalue()
 
 
 # --- part 9 ---------------------------------------------------------------------------------------

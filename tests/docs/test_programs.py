@@ -16,9 +16,10 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/index.md", "docs/guide.md", "docs/plans.md", "docs/encrypted.md", "docs/privacy.md"]
-)
+GUIDES = ("index", "guide", "plans", "encrypted", "homomorphic", "privacy")
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{page}.md" for page in GUIDES)])
 def test_the_programs_of_a_page_run_one_after_the_other(page: str) -> None:
     program = "\n".join(blocks(page))
     assert program

@@ -24,7 +24,7 @@ from syft.core.messages import Call, Command, Failure, Ref
 from syft.core.ops import BY_NAME, KERNEL
 from syft.encoded.bilinear import PRODUCTS
 from syft.encoded.moves import MOVES, SUMS
-from syft.mpc.protocols import divide, is_negative, is_zero, linear, multiply, refreshed
+from syft.mpc.protocols import divide, is_negative, is_zero, linear, multiply, rectified, refreshed
 from syft.serde import decode, encode
 
 LIMIT = 1 << 20
@@ -233,6 +233,7 @@ def compute(x: Any) -> None:
     multiply("mul", (), bits, z)
     multiply("matmul", (), x.moved("view", [2, 2]), z)
     is_zero(z)
+    rectified(x)
     refreshed(z)
     linear("mul", (), x, torch.tensor([2, 3]))
     image = x.moved("view", [1, 1, 2, 2])

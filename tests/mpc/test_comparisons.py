@@ -9,16 +9,18 @@ import pytest
 import torch
 
 from syft.core.random import SYSTEM_RANDOM
-from syft.mpc.protocols import complement, is_negative, is_zero
+from syft.mpc.protocols import complement, is_negative, is_nonnegative, is_zero, rectified
 from syft.mpc.shared import AdditiveSharingTensor
 from tests.mpc.parties import EXTREMES, parties
 
 Comparison = Callable[[AdditiveSharingTensor], AdditiveSharingTensor]
-BOTH: list[tuple[Comparison, Callable[[torch.Tensor], torch.Tensor]]] = [
+KINDS: list[tuple[Comparison, Callable[[torch.Tensor], torch.Tensor]]] = [
     (is_negative, lambda x: (x < 0).long()),
     (is_zero, lambda x: (x == 0).long()),
+    (is_nonnegative, lambda x: (x >= 0).long()),
+    (lambda x: rectified(x)[0], lambda x: x.clamp(min=0)),
 ]
-both = pytest.mark.parametrize(("compare", "plain"), BOTH, ids=["sign", "equality"])
+all_kinds = pytest.mark.parametrize(("compare", "plain"), KINDS, ids=["sign", "equality", "opposite sign", "rectifier"])
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +28,7 @@ def _hook(hook: Any) -> None:
     """Torch is hooked."""
 
 
-@both
+@all_kinds
 @pytest.mark.parametrize("width", [32, 64])
 @pytest.mark.parametrize("shift", [0, 16])
 def test_all_integers_of_16_bits_compare_right(compare: Any, plain: Any, width: int, shift: int) -> None:
@@ -35,7 +37,7 @@ def test_all_integers_of_16_bits_compare_right(compare: Any, plain: Any, width: 
     assert torch.equal(compare(parties(2).shared(x, width=width)).get(), plain(x))
 
 
-@both
+@all_kinds
 @pytest.mark.parametrize("count", [2, 3, 4, 5])
 def test_a_million_integers_of_64_bits_compare_right(compare: Any, plain: Any, count: int) -> None:
     """Of all magnitudes, over the whole ring, extremes among them."""
@@ -44,7 +46,7 @@ def test_a_million_integers_of_64_bits_compare_right(compare: Any, plain: Any, c
     assert torch.equal(compare(parties(count).shared(x)).get(), plain(x))
 
 
-@both
+@all_kinds
 @pytest.mark.parametrize("width", [32, 64])
 def test_powers_of_two_and_their_neighbours_compare_right(compare: Any, plain: Any, width: int) -> None:
     """Each has a carry that goes through all the bits below it; many masks each."""
@@ -54,11 +56,14 @@ def test_powers_of_two_and_their_neighbours_compare_right(compare: Any, plain: A
     assert torch.equal(compare(parties(3).shared(x, width=width)).get(), plain(x))
 
 
-@both
+@all_kinds
 @pytest.mark.parametrize("width", [32, 64])
-@pytest.mark.parametrize("shape", [(), (0,), (3, 0), *[(n,) for n in range(1, 18)], (3, 5), (2, 3, 4, 1)])
-def test_sizes_that_fill_no_bytes_compare_right(compare: Any, plain: Any, width: int, shape: Any) -> None:
-    """Eight elements share a byte at the end."""
+@pytest.mark.parametrize(
+    "shape",
+    [(), (0,), (3, 0), *[(n,) for n in (1, 2, 3, 7, 8, 9, 16, 31, 32, 33, 63, 64, 65, 129)], (3, 5), (2, 3, 4, 1)],
+)
+def test_sizes_that_fill_no_planes_compare_right(compare: Any, plain: Any, width: int, shape: Any) -> None:
+    """As many elements as a word has bits share a word of each plane."""
     x = torch.arange(torch.Size(shape).numel()).reshape(shape) - 4
     out = compare(parties(2).shared(x, width=width))
     assert out.shape == x.shape

@@ -144,8 +144,8 @@ def test_the_provider_deals_from_masks_of_the_group_only(group: Parties) -> None
             ("mpc.deal_product", ("mul", (), theirs, known)),
             ("mpc.deal_product", ("mul", (), known, theirs)),
             ("mpc.deal_truncate", (theirs, 8)),
-            ("mpc.deal_compare", (theirs, "order", 64)),
-            ("mpc.deal_compare_fss", (theirs, "order", 64)),
+            ("mpc.deal_compare", (theirs, "order", 64, False)),
+            ("mpc.deal_compare_fss", (theirs, "order", 64, True)),
         ):
             with pytest.raises(ProtocolStepError, match="kept for the same group"):
                 send(group.provider, op, own.group.name, own.group.number(), *args)

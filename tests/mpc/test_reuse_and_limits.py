@@ -20,6 +20,7 @@ from syft.exceptions import (
     WorkerNotFoundException,
 )
 from syft.mpc import spent
+from syft.mpc.bit_planes import sliced
 from syft.mpc.carry_tree import CarryTree, layout_of
 from syft.mpc.comparison import Blinding
 from syft.mpc.masks import Masks
@@ -112,7 +113,7 @@ def test_what_steps_keep_counts() -> None:
     assert footprint(Masks("group", (words, words.clone()))) >= 16000
     assert footprint(Blinding(True, words.numpy())) >= 8000
     layout = layout_of(1000, 64, "order")
-    tree = CarryTree(True, words.numpy().view("u8"), held(Tape(bytes(16)), 0, layout, None), 64, "order")
+    tree = CarryTree(True, sliced(words.numpy().view("u8"), 64), held(Tape(bytes(16)), 0, layout, None), "order")
     assert footprint(tree) >= 0.8 * layout.nbytes
 
 

@@ -21,7 +21,7 @@ from syft.core.random import Tape
 from syft.exceptions import ProtocolStepError
 from syft.mpc import comparison_tree, service
 from syft.mpc.material import Layout
-from syft.mpc.protocols import divide, is_negative, is_zero, multiply, refreshed
+from syft.mpc.protocols import divide, is_negative, is_zero, multiply, rectified, refreshed
 from syft.mpc.shared import AdditiveSharingTensor
 from tests.mpc.parties import Parties, Traffic, listened, new_parties, parties
 from tests.statistics.uniformity import (
@@ -52,6 +52,7 @@ OPERATIONS: dict[str, Callable[[Shared, Shared], Any]] = {
     "sign": lambda x, y: is_negative(x),
     "equality": lambda x, y: is_zero(x),
     "rectifier": lambda x, y: multiply("mul", (), x, is_negative(x)),
+    "gate": lambda x, y: rectified(x),
     "refresh": lambda x, y: refreshed(x),
 }  # fmt: skip
 
@@ -77,7 +78,7 @@ def nibbles(tensors: list[torch.Tensor]) -> torch.Tensor:
 
 def ends(tensors: list[torch.Tensor], bits: int) -> dict[str, torch.Tensor]:
     """The lowest and the highest bits of each element, a row for each."""
-    data = torch.cat([t.reshape(-1, 1) for t in tensors])
+    data = torch.cat([(t.view(torch.uint8) if t.dtype is torch.bool else t).reshape(-1, 1) for t in tensors])
     high = data >> (8 * data.element_size() - bits)
     return {"low": bottom_bits(data.long(), bits), "high": bottom_bits(high.long(), bits)}
 
@@ -151,19 +152,21 @@ def test_all_holders_but_one_know_nothing(count: int) -> None:
 
 def test_results_are_shared_uniformly_too() -> None:
     """Of a product, a quotient and a comparison; so are fresh shares of old values."""
-    for name in ("product", "quotient", "sign", "refresh"):
+    for name in ("product", "quotient", "sign", "gate", "refresh"):
         group = parties(3)
         x, y = (group.shared(torch.full((WORDS,), SECRETS[1])) for _ in range(2))
         out = OPERATIONS[name](x, y)
+        out = out[0] if name == "gate" else out  # the bits come with it
         for pointer in out.shares.values():
-            assert_uniform(pointer.location._objects[pointer.id_at_location], ALPHA / 12)
+            assert_uniform(pointer.location._objects[pointer.id_at_location], ALPHA / 15)
 
 
 # --- messages -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [*((name, 2) for name in OPERATIONS), *((name, 3) for name in ("product", "quotient", "sign"))]
+    ("name", "count"),
+    [*((name, 2) for name in OPERATIONS), *((name, 3) for name in ("product", "quotient", "sign", "gate"))],
 )
 def test_all_that_crosses_is_uniform_and_fresh(name: str, count: int) -> None:
     """Openings of each holder and of all together, and corrections; and it is alike for another secret."""
@@ -173,7 +176,7 @@ def test_all_that_crosses_is_uniform_and_fresh(name: str, count: int) -> None:
     hold_alike(first, second)
 
 
-@pytest.mark.parametrize("name", ["sign", "equality"])
+@pytest.mark.parametrize("name", ["sign", "equality", "gate"])
 def test_function_secret_sharing_shows_nothing_either(name: str) -> None:
     """Its correction words need not be uniform, but they are alike for all secrets."""
     first, second = (crossing(parties(2), OPERATIONS[name], secret, 3200, protocol="fss") for secret in SECRETS)
@@ -209,12 +212,16 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     strip = Tape.strip
 
     def words(change: Callable[[np.ndarray[Any, Any]], Any]) -> Callable[..., Any]:
-        def changed(self: Tape, number: int, nbytes: int) -> Any:
-            out = strip(self, number, -(-nbytes // 8) * 8).view(np.uint64)
+        def changed(self: Tape, number: int, nbytes: int, start: int = 0) -> Any:
+            out = strip(self, number, -(-nbytes // 8) * 8, start).view(np.uint64)
             change(out)
             return out.view(np.uint8)[:nbytes]
 
         return changed
+
+    def tapes(strip_of: Callable[..., Any]) -> None:
+        monkeypatch.setattr(Tape, "strip", strip_of)
+        monkeypatch.setattr(Tape, "covered", lambda s, data, number, start=0: data ^ s.strip(number, data.size, start))
 
     def small(out: np.ndarray[Any, Any]) -> None:
         out &= np.uint64(2**62 - 1)
@@ -224,13 +231,13 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def open_correction(tapes: Any, number: int, layout: Layout, choose: Any) -> Any:
         correction = dealt(tapes, number, layout, choose)
-        return correction ^ tapes[-1].strip(number, layout.nbytes)[layout.correlated_at :]
+        return tapes[-1].covered(correction, number, layout.correlated_at)
 
     dealt = service.dealt
     breaks: dict[str, Callable[[], None]] = {
-        "strips repeat": lambda: monkeypatch.setattr(Tape, "strip", lambda s, number, n: strip(s, 0, n)),
-        "masks of 62 bits": lambda: monkeypatch.setattr(Tape, "strip", words(small)),
-        "one mask for all elements": lambda: monkeypatch.setattr(Tape, "strip", words(alike)),
+        "strips repeat": lambda: tapes(lambda s, number, n, start=0: strip(s, 0, n, start)),
+        "masks of 62 bits": lambda: tapes(words(small)),
+        "one mask for all elements": lambda: tapes(words(alike)),
         "no mask": lambda: monkeypatch.setitem(
             ops._BY_NAME, "mpc.mask", ops.Op("mpc.mask", "mpc.mask", _show, ops.op_named("mpc.mask").returns)
         ),
@@ -312,7 +319,7 @@ def test_a_strip_is_used_once_by_holders_and_by_the_provider() -> None:
             ("mpc.deal_zeros", (torch.Size([4]),)),
             ("mpc.deal_product", ("mul", (), masks, masks)),
             ("mpc.deal_truncate", (masks, 8)),
-            ("mpc.deal_compare", (masks, "order", 64)),
+            ("mpc.deal_compare", (masks, "order", 64, False)),
         ):
             with pytest.raises(ProtocolStepError, match="used twice"):
                 group.provider.request(_command(op, mpc.name, number, *args))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+import syft as sy
 from tests.faults.processes import WorkerProcess
 
 
@@ -48,3 +53,23 @@ class Restartable:
     def close(self) -> None:
         """Kill it, and let go of it."""
         self._process.close()
+
+
+@pytest.fixture
+def processes(running: dict[str, Restartable]) -> Iterator[dict[str, Restartable]]:
+    """The processes of a module's fixture ``running``; whatever the test does to them is made good."""
+    yield running
+    for process in running.values():
+        process.revive()
+
+
+@pytest.fixture
+def workers(hook: sy.TorchHook, me: Any, processes: dict[str, Restartable]) -> Iterator[dict[str, Any]]:
+    """Their clients."""
+    known = dict(me._known_workers)
+    made = {name: sy.WebsocketClientWorker(hook, "localhost", one.port, id=name) for name, one in processes.items()}
+    yield made
+    while made:
+        made.popitem()[1].close(end=True)
+    me._known_workers.clear()  # before it is looked for what is left
+    me._known_workers.update(known)

@@ -17,7 +17,9 @@ from torch import nn
 import syft as sy
 from syft.exceptions import FederatedError
 from syft.federated.callbacks import Callback, WorkReport
-from tests.network.processes import Restartable
+from tests.network.processes import Restartable, processes, workers
+
+__all__ = ["processes", "workers"]
 
 pytestmark = pytest.mark.network
 NAMES = ("ann", "ben", "cyd")
@@ -36,26 +38,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rest
     yield started
     for process in started.values():
         process.close()
-
-
-@pytest.fixture
-def processes(running: dict[str, Restartable]) -> Iterator[dict[str, Restartable]]:
-    """The processes; whatever the test does to them is made good."""
-    yield running
-    for process in running.values():
-        process.revive()
-
-
-@pytest.fixture
-def workers(hook: sy.TorchHook, me: Any, processes: dict[str, Restartable]) -> Iterator[dict[str, Any]]:
-    """Their clients."""
-    known = dict(me._known_workers)
-    made = {name: sy.WebsocketClientWorker(hook, "localhost", one.port, id=name) for name, one in processes.items()}
-    yield made
-    while made:
-        made.popitem()[1].close(end=True)
-    me._known_workers.clear()
-    me._known_workers.update(known)
 
 
 def trainer(workers: dict[str, Any], **options: Any) -> sy.ConcurrentTrainer:

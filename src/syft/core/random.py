@@ -18,6 +18,7 @@ from syft.exceptions import UsageError
 
 KEY_BYTES = 16
 KeyBytes = bytes
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 _ZEROS = np.zeros(1 << 16, np.uint8)
 _ZEROS.flags.writeable = False
 _REKEY_AFTER = 1 << 36  # bytes of one stream; far below the 2^64 blocks after which a key wears out
@@ -38,26 +39,51 @@ class Tape:
         (np.True_, np.False_)
     """
 
-    __slots__ = ("_algorithm",)
+    __slots__ = ("_streams",)
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise UsageError(f"the key of a tape has {KEY_BYTES} bytes, not {len(key)}")
-        self._algorithm = algorithms.AES(key)
+        self._streams = _Streams(algorithms.AES(key))
 
-    def strip(self, number: int, nbytes: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """The first bytes of a strip.
+    def strip(self, number: int, nbytes: int, start: int = 0) -> Bytes:
+        """Bytes of a strip.
 
         Args:
             number: which strip, below 2^64. Strips of different numbers have nothing in common.
             nbytes: how many bytes.
+            start: the first one, a multiple of 16.
 
         Returns:
             An array of uint8 of shape ``(nbytes,)``.
         """
+        return _keystream(self._streams.at(number, start), nbytes)
+
+    def covered(self, data: Bytes, number: int, start: int = 0) -> Bytes:
+        """Bytes under those of a strip: their exclusive or, from which the other party gets them back in the same way.
+
+        Args:
+            data: uint8, in one dimension and without gaps.
+            number: which strip.
+            start: its first byte that is used, a multiple of 16.
+
+        Returns:
+            An array of uint8 of the same shape.
+        """
+        return _keystream(self._streams.at(number, start), data.size, data)
+
+
+class _Streams(threading.local):
+    """A cipher of a tape for each thread: to set one back takes less than to make one."""
+
+    def __init__(self, algorithm: algorithms.AES) -> None:
+        self._cipher: Any = Cipher(algorithm, modes.CTR(bytes(16))).encryptor()
+
+    def at(self, number: int, start: int) -> Any:
+        """The cipher at a place of a strip."""
         # The number is the upper half of the block counter, so strips of less than 2^64 blocks never meet.
-        stream = Cipher(self._algorithm, modes.CTR(number.to_bytes(8, "big") + bytes(8))).encryptor()
-        return _keystream(stream, nbytes)
+        self._cipher.reset_nonce(number.to_bytes(8, "big") + (start >> 4).to_bytes(8, "big"))
+        return self._cipher
 
 
 class _Stream(threading.local):
@@ -83,7 +109,7 @@ class SystemRandom:
     def _forked(self) -> None:
         self._generation += 1
 
-    def bytes(self, nbytes: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    def bytes(self, nbytes: int) -> Bytes:
         """Uniform bytes: an array of uint8 of shape ``(nbytes,)``."""
         if nbytes < 0:
             raise UsageError(f"{nbytes} random bytes cannot be drawn")
@@ -111,8 +137,11 @@ class SystemRandom:
         return torch.from_numpy(self.bytes(8 * size.numel()).view(np.int64)).reshape(size)
 
 
-def _keystream(encryptor: Any, nbytes: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _keystream(encryptor: Any, nbytes: int, data: Bytes | None = None) -> Bytes:
     out = np.empty(nbytes + 15, np.uint8)  # update_into wants room for a block more
+    if data is not None:
+        encryptor.update_into(data, out)
+        return out[:nbytes]
     for at in range(0, nbytes, len(_ZEROS)):  # in pieces that stay in the cache
         encryptor.update_into(_ZEROS[: nbytes - at], out[at:])
     return out[:nbytes]

@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -92,6 +93,8 @@ def _patches(x: torch.Tensor, kernel: Any, spec: Spec) -> tuple[torch.Tensor, tu
 
 
 def _mul(x: torch.Tensor, y: torch.Tensor, spec: Spec) -> torch.Tensor:
+    if x.is_cpu and y.is_cpu:  # numpy takes two thirds of torch's time
+        return torch.from_numpy(np.asarray(x.numpy() * y.numpy()))
     return x * y
 
 

@@ -41,6 +41,12 @@ class Ring(Protocol):
     def negative(self, a: Integers) -> Integers:
         """1 where an element is below zero, else 0."""
 
+    def nonnegative(self, a: Integers) -> Integers:
+        """1 where an element is zero or more, else 0."""
+
+    def rectified(self, a: Integers) -> Integers:
+        """The elements that are zero or more, 0 in the place of the others."""
+
     def negative_wide(self, a: Integers) -> Integers:
         """The same for integers of up to 63 bits, also where users have promised smaller ones."""
 
@@ -98,6 +104,14 @@ class LocalRing:
     def negative_wide(self, a: torch.Tensor) -> torch.Tensor:
         """See `Ring`."""
         return self.negative(a)
+
+    def nonnegative(self, a: torch.Tensor) -> torch.Tensor:
+        """See `Ring`."""
+        return (a >= 0).long()
+
+    def rectified(self, a: torch.Tensor) -> torch.Tensor:
+        """See `Ring`."""
+        return a.clamp(min=0)
 
     def zero(self, a: torch.Tensor) -> torch.Tensor:
         """See `Ring`."""

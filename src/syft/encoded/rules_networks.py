@@ -8,6 +8,7 @@ import torch
 
 from syft.encoded import number as n
 from syft.encoded.number import Number, guarded, settled
+from syft.encoded.ring import ring_of
 from syft.encoded.rules_structure import total
 from syft.encoded.tensor import number, rule
 from syft.exceptions import UnsupportedOp
@@ -15,21 +16,18 @@ from syft.exceptions import UnsupportedOp
 aten = torch.ops.aten
 
 
-def rectified(a: Number) -> tuple[Number, Number]:
-    """The values where they are not below zero, and where that is.
-
-    What is to be divided is compared before that: one opening serves both.
-    """
-    a = n.compared(a)
-    passes = n.complement(n.negative(a))
-    return n.multiply(guarded(a), passes), passes
-
-
 @rule(aten.relu)
-def _relu(a: Number) -> Number:
-    out, passes = rectified(a)
+def rectified(a: Number) -> Number:
+    """The values where they are not below zero, else 0."""
+    a = n.compared(a)
+    factor = guarded(a)
+    if factor is a:
+        return a.with_raw(ring_of(a.raw).rectified(a.raw))
+    # What is to be divided is compared as it is: one opening serves both.
+    passes = a.with_raw(ring_of(a.raw).nonnegative(a.raw), 1)
+    out = n.multiply(factor, passes)
     if not isinstance(out.raw, torch.Tensor):
-        out.raw.passes = passes.raw
+        out.raw.passes = lambda: passes.raw
     return out
 
 
@@ -38,7 +36,7 @@ def _threshold_backward(g: Any, result: Number, threshold: Any) -> Number:
     g = number(g, result)
     # A shared result remembers where the rectifier let values pass.
     passes = getattr(result.raw, "passes", None)
-    bits = n.less(number(threshold, result), result) if passes is None else result.with_raw(passes, 1)
+    bits = n.less(number(threshold, result), result) if passes is None else result.with_raw(passes(), 1)
     return n.multiply(guarded(g), bits)
 
 
@@ -46,9 +44,9 @@ def _threshold_backward(g: Any, result: Number, threshold: Any) -> Number:
 def _clamp(a: Number, low: Any = None, high: Any = None) -> Number:
     out = a
     if low is not None:
-        out = n.add(rectified(n.sub(out, number(low, a)))[0], number(low, a))
+        out = n.add(rectified(n.sub(out, number(low, a))), number(low, a))
     if high is not None:
-        out = n.sub(number(high, a), rectified(n.sub(number(high, a), out))[0])
+        out = n.sub(number(high, a), rectified(n.sub(number(high, a), out)))
     return out
 
 
@@ -71,14 +69,14 @@ def _clamp_max(a: Number, high: Any) -> Number:
 def _maximum(a: Any, b: Any) -> Number:
     like = a if isinstance(a, Number) else b
     a, b = settled(number(a, like)), settled(number(b, like))
-    return n.add(b, rectified(n.sub(a, b))[0])
+    return n.add(b, rectified(n.sub(a, b)))
 
 
 @rule(aten.minimum)
 def _minimum(a: Any, b: Any) -> Number:
     like = a if isinstance(a, Number) else b
     a, b = settled(number(a, like)), settled(number(b, like))
-    return n.sub(a, rectified(n.sub(a, b))[0])
+    return n.sub(a, rectified(n.sub(a, b)))
 
 
 @rule(aten.convolution)

@@ -16,7 +16,9 @@ from syft.federated.loader import FederatedDataLoader
 from syft.federated.optimizer_state import state_follows_model
 from syft.federated.optimizers import Optims
 from syft.federated.partition import Dirichlet, Iid, Partitioner, QuantitySkew, Shards, split
+from syft.federated.secure import key_holder as _key_holder_service  # noqa: F401 - registers it
 from syft.federated.secure import service as _aggregation_service  # noqa: F401 - registers it
+from syft.federated.secure.homomorphic import PaillierAggregation
 from syft.federated.secure.strategy import SecureAggregation
 from syft.federated.strategies import ClientUpdate, FedAvg, FedOpt, FedProx, Strategy
 from syft.federated.trainer import FederatedTrainer
@@ -40,6 +42,7 @@ __all__ = [
     "History",
     "Iid",
     "Optims",
+    "PaillierAggregation",
     "Partitioner",
     "PointerDataset",
     "QuantitySkew",

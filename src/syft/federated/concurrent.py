@@ -27,7 +27,7 @@ from syft.federated.local_training import detached
 from syft.federated.participant import Part, Participant, Standing
 from syft.federated.secure.participant import SecretParticipant
 from syft.federated.secure.strategy import SecureAggregation
-from syft.federated.secure.talk import sum_at_once, talk
+from syft.federated.secure.talk import sum_at_once
 from syft.federated.soundness import check_alike, check_finite, drifts_from
 from syft.federated.strategies import ClientUpdate, FedAvg, Strategy
 from syft.federated.train_config import TrainConfig
@@ -272,10 +272,9 @@ class ConcurrentTrainer:
         trained, finished = {entry: before[entry] for entry in self._places}, {update.name for update in updates}
         there = {name: one for name, one in self._secret.items() if name in finished}
         try:
-            server = strategy.server(list(there), trained)
             models = {name: one.offer(weighted=strategy.weighted) for name, one in there.items()}
             asks = {name: one.ask for name, one in there.items()}
-            summed = await sum_at_once(talk(server, strategy.terms(server), models), asks)
+            summed = await sum_at_once(strategy.conversation(list(there), trained, models), asks)
         finally:
             await asyncio.gather(*[asyncio.to_thread(one.forget) for one in there.values()])
         for name, reason in summed.lost.items():

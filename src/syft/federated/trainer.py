@@ -24,7 +24,7 @@ from syft.federated.evaluation import Evaluator, measured
 from syft.federated.history import ClientRecord, History, RoundRecord
 from syft.federated.local_training import LeftThere, LocalCopy, LocalTraining, LossFunction, OptimizerFactory, detached
 from syft.federated.secure.strategy import SecureAggregation
-from syft.federated.secure.talk import sum_in_turn, talk
+from syft.federated.secure.talk import sum_in_turn
 from syft.federated.soundness import check_finite, drifts_from
 from syft.federated.strategies import ClientUpdate, FedAvg, Strategy
 
@@ -224,10 +224,9 @@ class FederatedTrainer:
             with _noted(number, name):
                 listener = partial(_report, callbacks, number, name) if callbacks else None
                 left[name] = self._local.run_there(name, self.clients[name], local, listener)
-        server = strategy.server(names, before)
         models = {name: _offer(there, strategy) for name, there in left.items()}
         asks = {name: partial(_ask, there.module.location) for name, there in left.items()}
-        summed = sum_in_turn(talk(server, strategy.terms(server), models), asks)
+        summed = sum_in_turn(strategy.conversation(names, before, models), asks)
         mean = strategy.mean(summed.total, before)
         self.model.load_state_dict(strategy.after(before, mean))
         for name, reason in summed.lost.items():

@@ -28,7 +28,7 @@ from syft.core.ops import Step, kernel
 from syft.core.random import SYSTEM_RANDOM
 from syft.exceptions import ProtocolStepError
 from syft.mpc import fss
-from syft.mpc.comparison import EQUAL, ORDER, Blinding, shared_bits
+from syft.mpc.comparison import EQUAL, ORDER, Blinding, Outcome
 from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Layout, Segment, Words
 from syft.mpc.service import MpcService
@@ -48,26 +48,27 @@ _FUNCTIONS = {
 }
 
 
-def compared(x: AdditiveSharingTensor, kind: str) -> AdditiveSharingTensor:
-    """Shares of 1 where the answer is yes, else of 0.
+def compared(x: AdditiveSharingTensor, kind: str, *, gate: bool) -> Outcome:
+    """Compare with zero.
 
     Args:
         x: shared between two holders.
         kind: `ORDER` or `EQUAL`.
+        gate: whether x will be multiplied with the result.
     """
     group, width = x.group, x.width
     wire = x.plain_wire(group)
-    number, answer, masks = group.deal("mpc.deal_compare_fss", wire.masks, kind, width)
+    number, answer, masks = group.deal("mpc.deal_compare_fss", wire.masks, kind, width, gate)
     correction, *words = answer().values
     operands = [
-        (group.name, number, kind, width, wire.public.at(h), tuple(words), c)
+        (group.name, number, kind, width, gate, wire.public.at(h), tuple(words), c)
         for h, c in zip(group.holders, group.for_last(correction), strict=True)
     ]
     answers, steps = group.start("mpc.compare_fss", operands)
     blinded = np.unpackbits(group.opened(answers, additive=False).numpy(), count=x.shape.numel())
     if kind == ORDER:
         blinded ^= _top(_flat(wire.public.tensor), width)
-    return shared_bits(x, blinded, steps, masks)
+    return Outcome(x, torch.from_numpy(blinded.view(np.bool_)).reshape(x.shape), steps, masks)
 
 
 @kernel("mpc.compare_fss")
@@ -77,6 +78,7 @@ def compare(
     number: int,
     kind: str,
     width: int,
+    gate: bool,
     public: torch.Tensor,
     words: tuple[torch.Tensor, torch.Tensor],
     correction: torch.Tensor | None,
@@ -89,6 +91,7 @@ def compare(
         number: of the strip.
         kind: order or equality.
         width: 32 or 64 bits.
+        gate: whether the compared value will be multiplied with the result.
         public: the masked value, int64.
         words: the correction words of the levels and of the leaves, int64.
         correction: for the last holder.
@@ -98,17 +101,17 @@ def compare(
     """
     party = service.party(group)
     y = _flat(public)
-    root, blind, rest = party.material(number, layout_of(y.size), correction)
+    root, *ring, rest = party.material(number, layout_of(y.size, gate), correction)
     levels, leaf = [part.numpy().view(U64) for part in words]
     key = fss.CorrectionWords(levels, leaf)
     share = _FUNCTIONS[kind].evaluate(
         0 if party.first else 1, root.reshape(-1, 2), key, _low(y, width, kind), _bits(width, kind)
     )
-    return Step(Shown((torch.from_numpy(np.packbits(share) ^ rest),)), Blinding(party.first, blind))
+    return Step(Shown((torch.from_numpy(np.packbits(share) ^ rest),)), Blinding(party.first, *ring))
 
 
 @kernel("mpc.deal_compare_fss")
-def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kind: str, width: int) -> Step:
+def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kind: str, width: int, gate: bool) -> Step:
     """Make keys for the comparison with a mask; the blinding bits are kept as the masks of its result.
 
     Args:
@@ -118,6 +121,7 @@ def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kin
         masks: the mask.
         kind: order or equality.
         width: 32 or 64 bits.
+        gate: whether the compared value will be multiplied with the result.
 
     Returns:
         The correction for the last holder, and for both the correction words of the levels and of the leaves.
@@ -125,29 +129,33 @@ def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kin
     (mask,) = tensors_of(masks, group)
     r, bits = _flat(mask), _bits(width, kind)
     service.check(fss.words_bytes(r.size, bits))
-    dealer, layout = service.dealer(group), layout_of(r.size)
+    dealer, layout = service.dealer(group), layout_of(r.size, gate)
     blind = SYSTEM_RANDOM.bytes(r.size) & U8(1)
     rest = blind if kind == EQUAL else blind ^ _top(r, width)
-    correction = dealer.deal(number, layout, lambda _: (blind.astype(U64), np.packbits(rest)))
+    blinding = blind.astype(U64)
+    ring = (blinding, blinding * r) if gate else (blinding,)
+    correction = dealer.deal(number, layout, lambda _: (*ring, np.packbits(rest)))
     # The roots are the first segment of each strip.
     first, second = [tape.strip(number, fss.ROOT_BYTES * r.size).view(U64).reshape(-1, 2) for tape in dealer.tapes]
     key = _FUNCTIONS[kind].keys(_low(r, width, kind), bits, (first, second))
     shown = (correction, key.levels.view(np.int64), key.leaf.view(np.int64))
-    kept = torch.from_numpy(blind.astype(np.int64)).reshape(mask.shape)
+    kept = torch.from_numpy(blinding.view(np.int64)).reshape(mask.shape)
     return Step(Shown(tuple([torch.from_numpy(part) for part in shown])), Masks(group, (kept,)))
 
 
 @lru_cache(maxsize=1024)
-def layout_of(count: int) -> Layout:
+def layout_of(count: int, gate: bool = False) -> Layout:
     """The strip of one comparison.
 
     Args:
         count: elements.
+        gate: whether the compared value will be multiplied with the result.
     """
     return Layout(
         [Segment(U64, 2 * count)],  # the roots
         [
-            Segment(U64, count, additive=True),  # the bit that blinds the result, as a ring element
+            # The bit that blinds the result, as a ring element, and its product with the mask.
+            *[Segment(U64, count, additive=True)] * (2 if gate else 1),
             Segment(U8, -(-count // 8)),  # the same bit, with the top bit of the mask
         ],
     )

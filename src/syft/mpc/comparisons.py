@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from syft.exceptions import UsageError
 from syft.mpc import comparison_fss, comparison_tree
+from syft.mpc.comparison import Outcome
 from syft.mpc.shared import AdditiveSharingTensor
+
+
+class Compared(Protocol):
+    """How a protocol compares shared values with zero."""
+
+    def __call__(self, x: AdditiveSharingTensor, kind: str, *, gate: bool) -> Outcome:
+        """See `syft.mpc.comparison_tree.compared`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +26,12 @@ class Comparison:
 
     Attributes:
         name: its own one, if it has several.
-        compared: given shared values and `ORDER` or `EQUAL`, gives shares of bits that have a masked form.
+        compared: given shared values and `ORDER` or `EQUAL`, gives the outcome.
         most_holders: among how many it works; None for any number.
     """
 
     name: str
-    compared: Callable[[AdditiveSharingTensor, str], AdditiveSharingTensor]
+    compared: Compared
     most_holders: int | None = None
 
 

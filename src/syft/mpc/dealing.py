@@ -11,12 +11,12 @@ from syft.core.messages import Shown
 from syft.core.ops import Step, kernel
 from syft.encoded.bilinear import largest, product, product_shape
 from syft.encoded.moves import move, moved_shape
-from syft.mpc.carry_tree import U64
 from syft.mpc.kernels import as_tensor
 from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
 
+U64 = np.uint64
 TOP = U64(1 << 63)
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from syft.core.ids import new_id
@@ -114,13 +115,14 @@ class Group:
             answers: of `ask`.
             additive: the sum; otherwise the exclusive or.
         """
-        shown = [shown_by(answer) for answer in answers]
-        total = shown[0]
-        for share in shown[1:]:
-            total = total + share if additive else total ^ share
+        shown = [shown_by(answer).numpy() for answer in answers]
+        combine = np.add if additive else np.bitwise_xor  # in numpy, which is faster than torch with integers
+        total = combine(shown[0], shown[1], out=np.empty_like(shown[0]))
+        for share in shown[2:]:
+            combine(total, share, out=total)
         if (profile := ACTIVE.get()) is not None:
-            profile.opened(total.numel() * total.element_size(), len(shown))
-        return total
+            profile.opened(total.nbytes, len(shown))
+        return torch.from_numpy(total)
 
     # --- the provider -------------------------------------------------------------------------------
 

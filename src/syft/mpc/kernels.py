@@ -34,9 +34,9 @@ def mask(service: MpcService, group: str, number: int, share: torch.Tensor) -> S
     if share.dtype is not torch.int64:
         raise ProtocolStepError(f"shares are tensors of int64; {share.dtype} would show under a mask")
     (words,) = service.party(group).material(number, ring_elements(share.numel(), 1, correlated=False), None)
-    masked = as_tensor(words, share.shape)  # the strip's own memory: fresh memory costs as much as the sum
-    masked += share
-    return Shown((masked,))
+    masked = words.view(np.int64).reshape(share.shape)  # the strip's own memory: fresh memory costs as much as the sum
+    masked += share.numpy()
+    return Shown((torch.from_numpy(masked),))
 
 
 @kernel("mpc.product")
@@ -79,12 +79,12 @@ def multiply(
     service.check(8 * largest(kind, spec, x_share.shape, y_share.shape))
     layout = ring_elements(product_shape(kind, spec, x_share.shape, y_share.shape).numel(), len(pairs))
     material = party.material(number, layout, correction)
-    hidden = x_share - x_public if party.first else x_share
+    hidden = difference(x_share, x_public) if party.first else x_share
     out = product(kind, spec, x_public, y_share)
-    out += product(kind, spec, hidden, y_public)
+    total = out.numpy()
+    total += product(kind, spec, hidden, y_public).numpy()
     for (c, d), words in zip(pairs, material, strict=True):
-        term = as_tensor(words, out.shape)
-        out += term if c is None and d is None else _scaled(_scaled(term, c), d)
+        total += _scaled(_scaled(words.view(np.int64).reshape(total.shape), c), d)
     return out
 
 
@@ -94,8 +94,14 @@ def _same_shape(first: torch.Tensor, *others: torch.Tensor | None) -> None:
         raise ProtocolStepError(f"all parts of a masked value have one shape, here {tuple(first.shape)}")
 
 
-def _scaled(term: torch.Tensor, coefficient: torch.Tensor | None) -> torch.Tensor:
-    return -term if coefficient is None else term * coefficient
+def difference(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """x - y for tensors of int64 of one shape."""
+    return torch.from_numpy(np.subtract(x.numpy(), y.numpy(), out=np.empty(x.shape, np.int64)))
+
+
+def _scaled(term: Words, coefficient: torch.Tensor | None) -> Words:
+    # In place: it is the memory of a strip that nothing else needs.
+    return np.multiply(term, -1 if coefficient is None else coefficient.numpy(), out=term)
 
 
 @kernel("mpc.linear")
@@ -133,8 +139,8 @@ def truncate(
     _same_shape(public, signs)
     party = service.party(group)
     a, b = party.material(number, ring_elements(public.numel(), 2), correction)
-    out = as_tensor(b, public.shape) * signs
-    out -= as_tensor(a, public.shape)
+    out = b.view(np.int64).reshape(public.shape) * signs.numpy()
+    out -= a.view(np.int64).reshape(public.shape)
     if party.first:
-        out += public
-    return out
+        out += public.numpy()
+    return torch.from_numpy(np.asarray(out))

@@ -41,25 +41,26 @@ class Layout:
         correlated: segments of words that the provider chooses.
     """
 
-    __slots__ = ("_places", "correlated", "correlated_at", "nbytes", "random")
+    __slots__ = ("correlated", "correlated_at", "nbytes", "random")
 
     def __init__(self, random: Sequence[Segment], correlated: Sequence[Segment]) -> None:
         self.random, self.correlated = random, correlated
-        self._places: list[tuple[int, int, Any]] = []
-        at = self._placed(random, 0)
-        self.correlated_at = -(-at // 8) * 8  # words of 8 bytes begin at multiples of 8
-        self.nbytes = self._placed(correlated, self.correlated_at)
+        self.correlated_at = -(-_size(random) // 16) * 16  # a block of the cipher
+        self.nbytes = self.correlated_at + _size(correlated)
 
-    def _placed(self, segments: Sequence[Segment], at: int) -> int:
-        for dtype, count, _ in segments:
-            end = at + np.dtype(dtype).itemsize * count
-            self._places.append((at, end, dtype))
-            at = end
-        return at
 
-    def split(self, strip: Words) -> list[Words]:
-        """The segments of a strip as arrays that share its memory, random ones first."""
-        return [strip[at:end].view(dtype) for at, end, dtype in self._places]
+def _size(segments: Sequence[Segment]) -> int:
+    return sum(np.dtype(dtype).itemsize * count for dtype, count, _ in segments)
+
+
+def _split(strip: Words, segments: Sequence[Segment]) -> list[Words]:
+    """The segments as arrays that share the memory of a part of a strip."""
+    parts, at = [], 0
+    for dtype, count, _ in segments:
+        end = at + np.dtype(dtype).itemsize * count
+        parts.append(strip[at:end].view(dtype))
+        at = end
+    return parts
 
 
 def held(tape: Tape, number: int, layout: Layout, correction: Words | None) -> list[Words]:
@@ -72,12 +73,15 @@ def held(tape: Tape, number: int, layout: Layout, correction: Words | None) -> l
         correction: for the last holder, from the provider; None for the others.
 
     Returns:
-        The segments.
+        The segments, random ones first.
     """
-    strip = tape.strip(number, layout.nbytes)
+    start = layout.correlated_at
+    parts = _split(tape.strip(number, start), layout.random) if layout.random else []
     if correction is not None:
-        strip[layout.correlated_at :] ^= correction
-    return layout.split(strip)
+        return [*parts, *_split(tape.covered(correction, number, start), layout.correlated)]
+    if layout.correlated:
+        parts += _split(tape.strip(number, layout.nbytes - start, start), layout.correlated)
+    return parts
 
 
 def dealt(
@@ -94,23 +98,19 @@ def dealt(
     Returns:
         The correction for the last holder, as bytes; random to everybody else.
     """
-    strips = [tape.strip(number, layout.nbytes) for tape in tapes]
-    parts = [layout.split(strip) for strip in strips]
-    kinds = (*layout.random, *layout.correlated)
-    first = len(layout.random)
-    totals = [_combined([p[i] for p in parts], kinds[i].additive) for i in range(first)]
-    out = strips[-1][layout.correlated_at :]  # its own part of that is read no more
-    at = 0
-    for i, value in enumerate(choose(totals), first):
-        dtype, count, additive = kinds[i]
-        end = at + np.dtype(dtype).itemsize * count
-        rest = value.reshape(-1)
-        for other in parts[:-1]:
-            rest = rest - other[i] if additive else rest ^ other[i]
-        share = out[at:end].view(dtype)
-        share ^= rest
-        at = end
-    return out
+    start, size = layout.correlated_at, layout.nbytes - layout.correlated_at
+    random = [_split(tape.strip(number, start), layout.random) for tape in tapes] if layout.random else []
+    others = [_split(tape.strip(number, size, start), layout.correlated) for tape in tapes[:-1]]
+    rest = np.empty(size, np.uint8)
+    values = choose([_combined(parts) for parts in zip(*random, strict=True)])
+    for value, share, segment, *rests in zip(
+        values, _split(rest, layout.correlated), layout.correlated, *others, strict=True
+    ):
+        combine = np.subtract if segment.additive else np.bitwise_xor
+        combine(value.reshape(-1), rests[0], out=share)
+        for other in rests[1:]:
+            combine(share, other, out=share)
+    return tapes[-1].covered(rest, number, start)
 
 
 @lru_cache(maxsize=1024)
@@ -126,8 +126,8 @@ def ring_elements(count: int, how_many: int, *, correlated: bool = True) -> Layo
     return Layout((), segments) if correlated else Layout(segments, ())
 
 
-def _combined(shares: list[Words], additive: bool) -> Words:
-    total = shares[0]
-    for share in shares[1:]:
-        total = total + share if additive else total ^ share
+def _combined(shares: Sequence[Words]) -> Words:
+    total, *others = shares
+    for other in others:
+        total ^= other
     return total

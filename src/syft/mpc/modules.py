@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from syft.encoded import encryption
 from syft.encoded.precision import change_all, module_fix_precision, module_float_precision
 from syft.encoded.tensor import EncodedTensor
 from syft.mpc.sharing import get, is_shared, share
@@ -70,21 +71,40 @@ def fetched(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def module_encrypt(
-    self: nn.Module, *, workers: Any, crypto_provider: Any, protocol: str = "tree", **kwargs: Any
+    self: nn.Module,
+    *keys: Any,
+    protocol: str | None = None,
+    workers: Any = (),
+    crypto_provider: Any = None,
+    **kwargs: Any,
 ) -> nn.Module:
-    """`fix_precision` and `share` in one call, in place; returns the module.
+    """Encrypt all parameters and buffers, in place; returns the module.
 
     Args:
+        *keys: see `syft.encoded.encryption.encrypt`.
+        protocol: likewise; with workers and without a key, `fix_precision` and `share` in one call.
         workers: the holders.
         crypto_provider: see `share`.
-        protocol: see `share`.
         **kwargs: ``base`` and ``precision_fractional`` for the encoding, the rest for `share`.
     """
+    if not workers:
+        return encryption.module_encrypt(self, *keys, protocol=protocol, **kwargs)
     encoding = {name: kwargs.pop(name) for name in ("base", "precision_fractional", "dtype") if name in kwargs}
     module_fix_precision(self, **encoding)
+    protocol = "tree" if protocol in (None, "mpc") else protocol
     return module_share(self, *workers, crypto_provider=crypto_provider, protocol=protocol, **kwargs)
 
 
-def module_decrypt(self: nn.Module) -> nn.Module:
-    """`get` and `float_precision` in one call, in place; returns the module."""
-    return module_float_precision(module_get(self))
+def module_decrypt(self: nn.Module, *keys: Any, **settings: Any) -> nn.Module:
+    """Decrypt all parameters and buffers, in place; shared ones are fetched, and their holders forget the shares.
+
+    Args:
+        *keys: see `syft.encoded.encryption.decrypt`.
+        **settings: likewise.
+
+    Returns:
+        This module.
+    """
+    if any(isinstance(tensor, EncodedTensor) for tensor in [*self.parameters(), *self.buffers()]):
+        return module_float_precision(module_get(self))
+    return encryption.module_decrypt(self, *keys, **settings)

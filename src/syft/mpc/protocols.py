@@ -8,17 +8,16 @@ and Dalskov, Escudero and Keller, "Fantastic Four" (USENIX Security 2021, sectio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from syft.encoded.bilinear import Spec, product_shape
-from syft.mpc.carry_tree import U64
 from syft.mpc.comparison import EQUAL, ORDER
 from syft.mpc.comparisons import comparison_named
-from syft.mpc.dealing import TOP, divided
+from syft.mpc.dealing import TOP, U64, divided
 from syft.mpc.group import Group, shown_by
 from syft.mpc.public import Public
 from syft.mpc.shared import AdditiveSharingTensor, open_all
@@ -111,12 +110,27 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
 
 def is_negative(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """1 where a shared value is below zero, else 0."""
-    return comparison_named(x.protocol, x.shares).compared(x, ORDER)
+    return comparison_named(x.protocol, x.shares).compared(x, ORDER, gate=False).bits()
+
+
+def is_nonnegative(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
+    """1 where a shared value is zero or more, else 0."""
+    return comparison_named(x.protocol, x.shares).compared(x, ORDER, gate=False).negated().bits()
 
 
 def is_zero(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """1 where a shared value is zero, else 0."""
-    return comparison_named(x.protocol, x.shares).compared(x, EQUAL)
+    return comparison_named(x.protocol, x.shares).compared(x, EQUAL, gate=False).bits()
+
+
+def rectified(x: AdditiveSharingTensor) -> tuple[AdditiveSharingTensor, Callable[[], AdditiveSharingTensor] | None]:
+    """A shared value where it is not below zero, else 0, and the bits that say where that is.
+
+    The bits are made when they are asked for: only gradients need them. Without gradients there are none.
+    """
+    outcome = comparison_named(x.protocol, x.shares).compared(x, ORDER, gate=True).negated()
+    wanted = torch.is_grad_enabled()
+    return outcome.gated(keep=wanted), outcome.bits if wanted else None
 
 
 def complement(bits: AdditiveSharingTensor) -> AdditiveSharingTensor:

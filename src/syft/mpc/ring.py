@@ -65,6 +65,16 @@ class SharedRing:
         bits.width = a.width
         return bits
 
+    def nonnegative(self, a: Shared) -> Shared:
+        """See `Ring`."""
+        return protocols.is_nonnegative(a)
+
+    def rectified(self, a: Shared) -> Shared:
+        """See `Ring`."""
+        out, passes = protocols.rectified(a)
+        out.passes = passes
+        return out
+
     def zero(self, a: Shared) -> Shared:
         """See `Ring`."""
         return protocols.is_zero(a)

@@ -56,7 +56,7 @@ class Party:
         nbytes = layout.nbytes - layout.correlated_at
         if words is None or words.dtype != np.uint8 or words.shape != (nbytes,):
             raise ProtocolStepError(f"the last holder needs a correction of {nbytes} bytes from the provider")
-        return held(self.tape, number, layout, words)
+        return held(self.tape, number, layout, np.ascontiguousarray(words))
 
 
 class Dealer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -79,7 +79,8 @@ class AdditiveSharingTensor(SyftTensor):
         self.shape = torch.Size(() if shape is None else shape)
         self.provider, self.protocol, self.width = crypto_provider, protocol, width
         self.wire: Wire | None = None
-        self.passes: AdditiveSharingTensor | None = None  # where the rectifier that made this let values pass
+        # Makes the bits that say where the rectifier that made this let values pass.
+        self.passes: Callable[[], AdditiveSharingTensor] | None = None
         self._group: Group | None = None
         self._lent = False  # whether other tensors have some of the pointers
         self._origin: tuple[AdditiveSharingTensor, str, tuple[Any, ...]] | None = None

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from syft.core.session import SESSION
+from syft.encoded.encryption import decryption, encryption
 from syft.encoded.fixed import FixedPrecisionTensor
 from syft.encoded.large import LargePrecisionTensor
 from syft.encoded.number import Number, settled
 from syft.encoded.precision import fix_precision
 from syft.encoded.tensor import EncodedTensor, become, link_under, number_of, tensor_of
-from syft.exceptions import CryptoProviderError, NotRemoteError, NotSupportedError, UsageError
+from syft.exceptions import CryptoProviderError, NotRemoteError, UsageError
 from syft.mpc.comparisons import COMPARISONS, comparison_named
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
@@ -228,53 +229,38 @@ def move(self: EncodedTensor, *holders: Any, crypto_provider: Any = None) -> Enc
     return self
 
 
-def encrypt(
-    self: torch.Tensor,
-    *keys: Any,
-    protocol: str = "mpc",
-    workers: Sequence[Any] = (),
-    crypto_provider: Any = None,
-    inplace: bool = False,
-    **settings: Any,
+@encryption("mpc", *COMPARISONS, call="x.encrypt(workers=[alice, bob], crypto_provider=james)")
+def encrypted(
+    tensor: torch.Tensor, *, protocol: str, workers: Sequence[Any] = (), crypto_provider: Any = None, **settings: Any
 ) -> Any:
     """Write numbers in fixed precision and share them, in one call.
 
     Args:
-        *keys: a public key, for other kinds of encryption.
+        tensor: the numbers.
         protocol: ``"mpc"``, or what `share` takes.
         workers: the holders.
         crypto_provider: see `share`.
-        inplace: change this very tensor.
         **settings: ``base``, ``precision_fractional`` and ``dtype`` for the encoding, the rest for `share`.
 
     Returns:
         ``(Wrapper)>FixedPrecisionTensor>[AdditiveSharingTensor]…``
-
-    Raises:
-        NotSupportedError: another kind of encryption was asked for.
     """
-    if keys or (protocol != "mpc" and protocol not in COMPARISONS):
-        raise NotSupportedError(
-            "Currently the .encrypt() method only supports Secure Multi-Party Computation: x.encrypt(workers=[alice, "
-            f"bob], crypto_provider=james); {keys or protocol!r} was given"
-        )
     encoding = {name: settings.pop(name) for name in ("base", "precision_fractional", "dtype") if name in settings}
     settings["protocol"] = "tree" if protocol == "mpc" else protocol
-    out = share(fix_precision(self, **encoding), *workers, crypto_provider=crypto_provider, **settings)
-    return swapped(self, out) if inplace else out
+    return share(fix_precision(tensor, **encoding), *workers, crypto_provider=crypto_provider, **settings)
 
 
-def decrypt(self: torch.Tensor, inplace: bool = False, **_ignored: Any) -> torch.Tensor:
+@decryption(FixedPrecisionTensor, AdditiveSharingTensor)
+def decrypted(tensor: Any, **_ignored: Any) -> torch.Tensor:
     """The numbers of a shared tensor as float32 (integers as they are); its shares stay where they are.
 
     Args:
-        inplace: change this very tensor.
+        tensor: the shared one.
         **_ignored: accepted for 0.2 code.
     """
-    number = number_of(self)
-    values = shared_under(self).get(keep=True)
-    out = values if number.encoding is None else number.encoding.decode(values)
-    return swapped(self, out) if inplace else out
+    number = number_of(tensor)
+    values = shared_under(tensor).get(keep=True)
+    return values if number.encoding is None else number.encoding.decode(values)
 
 
 def virtual_get(self: EncodedTensor) -> torch.Tensor:

@@ -12,6 +12,8 @@ import torch
 from syft.encoded.fixed import FixedPrecisionTensor
 from syft.encoded.tensor import EncodedTensor
 from syft.exceptions import PlanArgumentError, PlanBuildError
+from syft.he.levelled.slots import CiphertextLink
+from syft.he.levelled.tensor import CiphertextTensor
 from syft.mpc.shared import AdditiveSharingTensor
 from syft.plans.dimensions import map_parts
 from syft.plans.recording import Input, Parameter, Recording
@@ -130,6 +132,8 @@ def wrapped(value: Any) -> Any:
     """A value in which encoded tensors have their wrappers, however nested: those of a message come without."""
     if isinstance(value, (FixedPrecisionTensor, AdditiveSharingTensor)):
         return EncodedTensor(value)
+    if isinstance(value, CiphertextLink):
+        return CiphertextTensor(value)
     return map_parts(value, wrapped)
 
 

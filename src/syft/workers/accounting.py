@@ -62,6 +62,9 @@ def footprint(obj: Any) -> int:
         elif isinstance(value, (list, tuple, set, frozenset)):
             size += _ONE_VALUE * len(value)
             waiting.extend(value)
+        elif isinstance(value, SyftTensor) and hasattr(kind, "held_bytes"):
+            size += value.held_bytes
+            waiting.extend((value.tags, value.description))
         elif isinstance(value, SyftTensor):
             waiting.extend((value.child, value.tags, value.description))
         elif isinstance(value, SCRIPTS):

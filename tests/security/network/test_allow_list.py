@@ -28,7 +28,8 @@ PREFIXES = ("", "torch.", "Tensor.", "torch.nn.functional.", "self.")
 OFFERED = {
     "session": "list_objects objects_count clear_objects log_msgs get_msg invite meet give traffic requests decide sync compress",
     "training": "configure fit evaluate report stop",
-    "aggregation": "remember pulse advertise share_keys masked unmask",
+    "aggregation": "remember pulse advertise share_keys masked unmask encrypted",
+    "paillier": "make_key open",
     "models": "serve describe delete run download",
 }
 PLAN_METHODS = {"__call__", "parameters", "run_epochs"}

@@ -9,6 +9,8 @@ The protocol is that of Bonawitz et al., "Practical Secure Aggregation for Priva
 * `service`: the client's side on a worker;
 * `talk`: the server's side, over workers;
 * `strategy`: the door for trainers.
+
+Beside it, `homomorphic` and `key_holder` sum updates that are encrypted under a third party's Paillier key.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from syft.exceptions import AggregationError
 from syft.federated.secure.client import AggregationClient, PublicKeys
 from syft.federated.secure.fixed_point import FixedPoint
 from syft.federated.secure.update import weighted_change
+from syft.he.paillier.keys import PaillierPublicKey
 from syft.plans.plan import Plan
 from syft.workers.services import SERVICES
 from syft.workers.tensor_sizes import PLAIN
@@ -42,7 +44,9 @@ class AggregationService:
         worker: whose.
     """
 
-    remote_methods = frozenset({"remember", "pulse", "advertise", "share_keys", "masked", "unmask"})
+    remote_methods = frozenset({"remember", "pulse", "advertise", "share_keys", "masked", "unmask", "encrypted"})
+    trusted_key: PaillierPublicKey | None = None
+    """The only key that updates are encrypted under, if the worker's owner has set one here."""
 
     def __init__(self, worker: Any) -> None:
         self.worker = worker
@@ -93,13 +97,8 @@ class AggregationService:
         taking = _Taking(
             AggregationClient(name, session, terms["threshold"], FixedPoint(terms["bits"], terms["fraction_bits"]))
         )
-        trained = self._given(model["trained"], model["places"])
-        start = self._given(model["start"])
-        weight, loss = self._figures(model)
-        try:
-            vector = weighted_change(start, trained, weight, loss, terms["max_norm"])
-        except AggregationError as error:
-            raise AggregationError(f"client {name!r} keeps its update to itself: {error}.") from None
+        with _keeping(name):
+            vector = self._update(model, terms["max_norm"])
         self.worker._store.put(taking.vector, vector)
         for old in [key for key in self._taking if key[1] == name]:  # one that was broken off
             self._drop(old)
@@ -126,10 +125,11 @@ class AggregationService:
         taking = self._of(session, name)
         client, ring = taking.client, taking.client.ring
         try:
-            numbers = ring.encode(self.worker._store.get(taking.vector), len(keys))
-        except AggregationError as error:
+            with _keeping(name):
+                numbers = ring.encode(self.worker._store.get(taking.vector), len(keys))
+        except AggregationError:
             self._drop((session, name))
-            raise AggregationError(f"client {name!r} keeps its update to itself: {error}.") from None
+            raise
         shared = client.share_keys({one: PublicKeys(*pair) for one, pair in keys.items()})
         self.worker._store.put(taking.vector, numbers)
         return [dict(shared.sealed), shared.check]
@@ -163,6 +163,33 @@ class AggregationService:
         shares = taking.client.unmask(arrived)
         return [dict(shares.own_masks), dict(shares.mask_keys)]
 
+    def encrypted(self, name: str, terms: Mapping[str, Any], model: Mapping[str, Any]) -> Any:
+        """Take the trained model out of the store, see whether it is sound, and encrypt its change (another protocol).
+
+        Args:
+            name: names this client.
+            terms: ``public_key``, ``parties`` (of how many updates the sum will be), ``fraction_bits``, ``max_norm``.
+            model: see `advertise`.
+
+        Returns:
+            The vector of `weighted_change` in fixed point, packed under the key.
+
+        Raises:
+            AggregationError: the model is not sound, or the key is not the trusted one; the message names the client.
+        """
+        key, parties = terms["public_key"], terms["parties"]
+        with _keeping(name):
+            if not isinstance(key, PaillierPublicKey) or self.trusted_key not in (None, key):
+                raise AggregationError(f"{key!r} is no key that it encrypts under")
+            vector = self._update(model, terms["max_norm"])
+            numbers: Any = FixedPoint(64, terms["fraction_bits"]).encode(vector, parties)
+        return numbers.encrypt(key, packed=True, additions=parties)
+
+    def _update(self, model: Mapping[str, Any], max_norm: float | None) -> torch.Tensor:
+        trained = self._given(model["trained"], model["places"])
+        start = self._given(model["start"])
+        return weighted_change(start, trained, *self._figures(model), max_norm)
+
     def _of(self, session: bytes, name: str) -> _Taking:
         try:
             return self._taking[session, name]
@@ -195,6 +222,15 @@ class AggregationService:
             raise AggregationError("this worker has not trained with that config last, so its weight is not known")
         weight = progress.samples if model["weight"] is None else model["weight"]
         return float(weight), progress.loss_sum / progress.seen
+
+
+@contextmanager
+def _keeping(name: str) -> Iterator[None]:
+    """Say who keeps its update to itself if it is not sound."""
+    try:
+        yield
+    except AggregationError as error:
+        raise AggregationError(f"client {name!r} keeps its update to itself: {error}.") from None
 
 
 SERVICES["aggregation"] = AggregationService

@@ -13,6 +13,7 @@ from syft.exceptions import FederatedError
 from syft.federated.averaging import StateDict
 from syft.federated.secure.fixed_point import FRACTION_BITS, FixedPoint
 from syft.federated.secure.server import AggregationServer, threshold_for
+from syft.federated.secure.talk import Talk, talk
 from syft.federated.secure.update import Mean, mean_of, size_of
 from syft.federated.strategies import ClientUpdate, FedAvg, Strategy
 
@@ -102,6 +103,20 @@ class SecureAggregation(Strategy):
         """
         threshold = threshold_for(len(clients), self.threshold)
         return AggregationServer(clients, threshold, self.ring, size_of(before), os.urandom(_SESSION_BYTES))
+
+    def conversation(self, clients: Sequence[str], before: StateDict, models: Mapping[str, Any]) -> Talk:
+        """One aggregation: what to ask the clients, and in the end the sum.
+
+        Args:
+            clients: the names of those that have trained.
+            before: the model that they started from.
+            models: what each has trained (see `AggregationService.advertise`).
+
+        Raises:
+            AggregationError: they are too few for the threshold, or more than twice as many.
+        """
+        server = self.server(clients, before)
+        return talk(server, self.terms(server), models)
 
     def terms(self, server: AggregationServer) -> dict[str, Any]:
         """What clients have to know for an aggregation (see `AggregationService.advertise`)."""
