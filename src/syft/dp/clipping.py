@@ -117,16 +117,13 @@ class Clipper:
         followed = FollowedPass(self._names, batch, self._arrive)
         if self._checked or batch < 2:
             with followed:
-                outputs = self._compute(*inputs, **options)
-            followed.outputs.clear()  # they hold what waits for their gradients, and that holds this list
-            return outputs
+                return self._compute(*inputs, **options)
         leaves, form = tree_flatten((inputs, options))
         watched = [_watched(leaf) for leaf in leaves]
         seen, named = tree_unflatten([_fresh(leaf) for leaf in watched], form)
         with followed:
             outputs = self._compute(*seen, **named)
         self._check_apart(batch, outputs, [*followed.outputs, *filter(_is_watched, watched)])
-        followed.outputs.clear()
         self._checked = True
         return outputs
 
