@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import syft as sy
+from syft.core.pacing import GO_ON
 from syft.exceptions import (
     DepthExceededError,
     EncodingError,
@@ -128,6 +129,25 @@ WRONG: dict[str, Callable[[Any], Any]] = {
 def test_what_makes_no_sense_on_ciphertexts_says_so(says: str) -> None:
     with pytest.raises(UnsupportedOp, match=says):
         WRONG[says](encrypted(X, ckks(rotations=True)))
+
+
+@pytest.mark.parametrize(
+    "compute", [lambda x: x * x, lambda x: x + Y, lambda x: x.view(5, 2, 2).sum(2), lambda x: x @ WEIGHT.t(), lambda x: 0.5 * x + x],
+)  # fmt: skip
+def test_a_worker_can_end_a_long_computation_between_ciphertexts(compute: Callable[[Any], Any]) -> None:
+    x, left = encrypted(X), [1]
+
+    def go_on() -> None:
+        if not left:
+            raise LimitExceededError("the time is over")
+        left.pop()
+
+    token = GO_ON.set(go_on)
+    try:
+        with pytest.raises(LimitExceededError, match="time is over"):
+            compute(x)
+    finally:
+        GO_ON.reset(token)
 
 
 def test_addmm_and_its_factors() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from syft.core.optional import require
+from syft.core.pacing import paced
 from syft.he.levelled.arithmetic import Plain, Sums, Vector, summed
 from syft.he.levelled.parameters import Parameters
 from syft.he.levelled.seal import vector
@@ -62,7 +63,7 @@ class BfvArithmetic(Sums):
     def weighted(self, parts: Sequence[Vector], rows: Sequence[Any], level: int) -> list[Vector | None]:
         """See `Arithmetic`."""
         rows = [[(part, weight) for part, weight in zip(parts, row, strict=True) if weight] for row in rows]
-        return [summed((self.multiply_corrected(*term) for term in row), owned=True) for row in rows]
+        return [summed((self.multiply_corrected(*term) for term in row), owned=True) for row in paced(rows)]
 
     def load(self, ciphertext: bytes, size: int, level: int) -> Vector:
         """A ciphertext that came from elsewhere; see `syft.he.levelled.ckks.CkksArithmetic.load`."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from syft.core.optional import require
+from syft.core.pacing import paced
 from syft.he.levelled import protobuf
 from syft.he.levelled.arithmetic import Plain, Sums, Vector, summed
 from syft.he.levelled.parameters import Parameters, primes
@@ -89,7 +90,7 @@ class CkksArithmetic(Sums):
         entry = self._zero(self._late, level, self._scale, self._scale, size)
         late = [entry.add(part) for part in parts]
         out: list[Vector | None] = []
-        for row in rows:
+        for row in paced(rows):
             terms = [(part, weight) for part, weight in zip(late, row, strict=True) if abs(weight) > self.tiny]
             total = summed((part.mul_plain(weight * correction) for part, weight in terms), owned=True)
             out.append(None if total is None else self._rescaled(total, level, size))

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from syft.core.pacing import paced
 from syft.exceptions import EncodingError, UnsupportedOp
 from syft.he.levelled.arithmetic import Vector
 from syft.he.levelled.slots import CiphertextLink, aligned, broadcast, broadcast_plain, joined, same_context, times
@@ -67,12 +68,12 @@ def _pairwise(
     count = first.numel()
     if count == len(a.vectors) == len(b.vectors) and torch.equal(first, second):
         # As most tensors lie; looking each pair up takes longer.
-        made = [operate(u, v) for u, v in zip(a.vectors, b.vectors, strict=True)]
+        made = [operate(u, v) for u, v in paced(zip(a.vectors, b.vectors, strict=True))]
         if None not in made:
             return a.with_vectors(made, first, level, factor)
     known: dict[tuple[int, int], int] = {}
     out = Ciphertexts()
-    for i, j in zip(first.reshape(-1).tolist(), second.reshape(-1).tolist(), strict=True):
+    for i, j in paced(zip(first.reshape(-1).tolist(), second.reshape(-1).tolist(), strict=True)):
         if (i, j) not in known:
             if i and j:
                 known[i, j] = out.put(operate(a.vector(i), b.vector(j)))
@@ -148,7 +149,7 @@ def _with_plain(a: Link, values: torch.Tensor, operate: Callable[[int, Any], Any
     else:
         numbers = values.expand(a.size, *sample).reshape(a.size, -1).t().tolist()
     out = Ciphertexts()
-    for place, number in zip(places.reshape(-1).tolist(), numbers, strict=True):
+    for place, number in paced(zip(places.reshape(-1).tolist(), numbers, strict=True)):
         out.places.append(out.put(operate(place, number)))
     return out.like(a, sample, level, factor)
 
@@ -179,7 +180,7 @@ def _sum_places(a: Link, dims: list[int], keepdim: bool) -> Link:
     rest = [d for d in range(a.places.dim()) if d not in dims]
     rows = a.places.permute(*rest, *dims).reshape(*[a.places.shape[d] for d in rest], -1)
     out = Ciphertexts()
-    for row in rows.reshape(-1, rows.shape[-1]).tolist():
+    for row in paced(rows.reshape(-1, rows.shape[-1]).tolist()):
         parts = [a.vector(place) for place in row if place]
         out.places.append(out.put(arithmetic.total(parts) if parts else None))
     shape = [1 if d in dims else size for d, size in enumerate(a.places.shape)] if keepdim else rows.shape[:-1]
@@ -210,7 +211,7 @@ def weighted(a: Link, rows: torch.Tensor, weights: torch.Tensor) -> Link:
     values = _checked(a, weights)
     arithmetic, level = a.arithmetic, a.below()
     out = Ciphertexts()
-    for row in rows.tolist():
+    for row in paced(rows.tolist()):
         here = [i for i, place in enumerate(row) if place]
         made = arithmetic.weighted([a.vector(row[i]) for i in here], values[:, here].tolist(), a.level) if here else []
         out.places += [out.put(vector) for vector in made] if here else [0] * len(values)

@@ -12,7 +12,7 @@ from syft.exceptions import UnsupportedOp
 from syft.he.levelled import operations
 from syft.he.levelled.operations import add_plain, multiply_plain, negate, total, weighted
 from syft.he.levelled.slots import CiphertextLink, check_elements
-from syft.he.levelled.tensor import rule
+from syft.he.levelled.tensor import CiphertextTensor, composed, rule
 
 aten = torch.ops.aten
 Link = CiphertextLink
@@ -84,6 +84,14 @@ def _add(a: Any, b: Any, alpha: Any = 1) -> Link:
     return add_plain(a, plain(b)) if isinstance(a, Link) else add_plain(b, plain(a))
 
 
+def _operator(rule: Callable[..., Link]) -> Callable[..., CiphertextTensor]:
+    def operate(a: Any, b: Any, **kwargs: Any) -> CiphertextTensor:
+        first, second = (x.child if type(x) is CiphertextTensor else x for x in (a, b))
+        return CiphertextTensor(rule(first, second, **kwargs))
+
+    return operate
+
+
 @rule(aten.sub)
 def _sub(a: Any, b: Any, alpha: Any = 1) -> Link:
     if alpha == 1 and isinstance(a, Link) and isinstance(b, Link):
@@ -104,6 +112,12 @@ def _neg(a: Link) -> Link:
 @rule(aten.mul)
 def _mul(a: Any, b: Any) -> Link:
     return multiply(a, b)
+
+
+# The commonest operators need nothing of what torch does on the way to its elementary ops.
+composed(torch.Tensor.add)(_operator(_add))
+composed(torch.Tensor.sub)(_operator(_sub))
+composed(torch.Tensor.mul)(_operator(_mul))
 
 
 @rule(aten.div)

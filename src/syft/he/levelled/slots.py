@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 
+from syft.core.pacing import paced
 from syft.exceptions import DepthExceededError, KeyMismatchError, LimitExceededError, UnsupportedOp
 from syft.he.levelled.arithmetic import Arithmetic, Vector
 from syft.tensors.base import SyftTensor
@@ -99,7 +100,7 @@ class CiphertextLink(SyftTensor):
         """The same change of each ciphertext that has a place."""
         used, places = self.compact()
         level, factor = self.level if level is None else level, self.factor if factor is None else factor
-        return self._like([change(vector) for vector in used], places, level, factor)
+        return self._like([change(vector) for vector in paced(used)], places, level, factor)
 
     def compact(self) -> tuple[list[Vector], torch.Tensor]:
         """The ciphertexts that have a place, and the places counted through these."""
