@@ -214,6 +214,13 @@ def test_integers_stay_integers() -> None:
         (x + 1).decrypt(keys()[1])  # torch would wrap around
 
 
+def test_integers_that_became_floats_take_fractions_in_place() -> None:
+    x = encrypted(torch.tensor([3, 5])).double()
+    x[0] = 0.25
+    same(x, torch.tensor([0.25, 5], dtype=torch.float64))
+    same(torch.cat([x, torch.tensor([0.1], dtype=torch.float64)]), torch.tensor([0.25, 5, 0.1], dtype=torch.float64))
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 0, 3)])
 def test_shapes_of_all_kinds(shape: tuple[int, ...]) -> None:
     values = torch.full(shape, 2.5)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from syft.exceptions import UnsupportedOp
-from syft.he.paillier.plaintexts import BASE_BITS, LARGEST_BITS, check_range, kind_of, whole
+from syft.he.paillier.plaintexts import BASE_BITS, EXPONENTS, LARGEST_BITS, check_range, kind_of, whole
 from syft.he.paillier.rules import rule
 from syft.he.paillier.tensor import PaillierTensor, array, check_size, in_order, on_meta, picked
 
@@ -105,15 +105,16 @@ def shown(plain: torch.Tensor, like: PaillierTensor, dtype: torch.dtype | None =
 
     Args:
         plain: the numbers.
-        like: whose key and exponent they get.
+        like: whose key they get, and its digits after the point, or as many as such numbers are encrypted with.
         dtype: what they are decrypted to; that of the numbers when None.
     """
-    integers = whole(plain, like.exponent)
-    check_range(integers, like.exponent)
+    exponent = min(like.exponent, EXPONENTS[like.dtype] if plain.is_floating_point() else 0)
+    integers = whole(plain, exponent)
+    check_range(integers, exponent)
     n = like.key.n
     values = array((1 + n * integer) % like.key.nsquare for integer in integers).reshape(tuple(plain.shape))
-    bits = LARGEST_BITS - like.exponent * BASE_BITS
-    return PaillierTensor.of(like.key, values, like.exponent, bits, dtype or kind_of(plain.dtype))
+    bits = LARGEST_BITS - exponent * BASE_BITS
+    return PaillierTensor.of(like.key, values, exponent, bits, dtype or kind_of(plain.dtype))
 
 
 @rule("_has_compatible_shallow_copy_type")
