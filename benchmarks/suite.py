@@ -7,6 +7,7 @@ from typing import Protocol
 import syft as sy
 from benchmarks import (
     cnn_step,
+    dp_step,
     encrypted,
     equality,
     four_points,
@@ -52,6 +53,7 @@ SUITE: dict[str, Benchmark] = {
     "network_delay": network_delay.run,
     "network_idle": network_idle.run,
     "encrypted": encrypted.run,
+    "dp_step": dp_step.run,
     "he_ckks": he_ckks.run,
     "he_paillier": he_paillier.run,
     "pate": pate.run,

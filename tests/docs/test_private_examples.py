@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 from examples.encrypted.digits import load_digits
-from examples.private import pate_mnist
+from examples.private import mnist_dp, pate_mnist
+from examples.private.training import Recipe, train
 
 import syft as sy
 from syft.dp import pate
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+MNIST = REPOSITORY.parent / "shared" / "data" / "MNIST"
 pytest.importorskip("sklearn", reason="the small digits come with scikit-learn")
 
 
@@ -42,6 +44,25 @@ def test_votes_are_put_together_as_totals_only(hook: sy.TorchHook) -> None:
     assert counts.tolist() == np.bincount([3, 3, 7], minlength=10)[None].tolist()
     for vote in votes:
         assert vote.location is not None  # the votes are where they were cast
+
+
+def test_a_private_training_spends_its_budget_and_no_more(capsys: pytest.CaptureFixture[str]) -> None:
+    mnist_dp.main(["--train", "300", "--test", "50", "--batch-size", "50", "--epochs", "2"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("scikit-learn digits: 300 images, budget epsilon 3")
+    assert [line.startswith(f"epoch  {number}") for number, line in enumerate(lines[1:], 1)] == [True, True]
+    assert lines[-1].count("epsilon 3.00") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_one_epoch_on_mnist_reads_most_digits() -> None:
+    if not MNIST.is_dir():
+        pytest.skip(f"MNIST's files are not in {MNIST}")
+    (epoch,) = train(load_digits(MNIST, 60_000, 10_000), Recipe(epochs=1))
+    assert epoch.epsilon is not None
+    assert 2.9 < epoch.epsilon <= 3.0
+    assert epoch.accuracy > 0.85
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from torch import nn
 from torch.func import functional_call
 
 from syft.dp.clipping import Clipper
+from syft.dp.layer_rules import can_follow
 from syft.exceptions import UsageError
 from tests.dp.oracle import clipped_sum, gradients_of_each, norm
 
@@ -56,6 +57,17 @@ class Tied(nn.Module):
         for _ in range(3):
             x = torch.tanh(self.inner(x))
         return x
+
+
+class LanguageModel(nn.Module):
+    """A table that is looked up at the start and is the weight of the last layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(7, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(torch.tanh(self.table(x)), self.table.weight)
 
 
 class Bare(nn.Module):
@@ -118,6 +130,7 @@ FOLLOWED = {
     "embedding": (nn.Embedding(7, 3), tokens(BATCH, 6)),
     "embedding with padding": (nn.Embedding(7, 3, padding_idx=2), tokens(BATCH, 6)),
     "tied weights": (Tied(), (BATCH, 4)),
+    "tied table": (LanguageModel(), tokens(BATCH, 4)),
     "in place": (nn.Sequential(nn.Linear(6, 4), nn.ReLU(inplace=True), nn.Linear(4, 4)), (BATCH, 6)),
     "small network": (
         nn.Sequential(
@@ -129,6 +142,7 @@ FOLLOWED = {
 ALONE = {
     "ops without a rule": (Bare(), (BATCH, 4)),
     "branches": (Branching(), (BATCH, 4)),
+    "weights made of others": (nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)), (BATCH, 3)),
     "recurrent": (nn.LSTM(3, 4, batch_first=True), (BATCH, 5, 3)),
     "transposed convolution": (nn.ConvTranspose2d(2, 3, 3), (BATCH, 2, 4, 4)),
     "attention": (nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True), (BATCH, 3, 4)),
@@ -183,6 +197,13 @@ def test_no_sample_contributes_more_than_the_bound(name):
         assert norm({n: p.grad for n, p in private.named_parameters()}) <= 0.01 * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("option", [{"max_norm": 0.0}, {"max_norm": 1.0}, {"scale_grad_by_freq": True}])
+def test_options_that_change_a_table_by_what_is_looked_up_are_not_followed(option):
+    layer = nn.Embedding(7, 3, **option)
+    assert can_follow(F.embedding, BATCH, (tokens(BATCH, 4), layer.weight), {"max_norm": None} | option) is False
+    assert can_follow(F.embedding, BATCH, (tokens(BATCH, 4), layer.weight), {"max_norm": None}) is True
+
+
 def test_samples_that_meet_in_the_model_are_found_out_and_computed_alone():
     model, x, y = case(Mixing(), (BATCH, 4))
     private, clipper = watched(model, 1e9)
@@ -217,7 +238,7 @@ def test_parts_of_a_batch_add_up_to_the_batch():
     parts, clipper = watched(model, 0.5)
     for some in (slice(0, 2), slice(2, BATCH)):
         square_loss(parts(x[some]), y[some]).backward()
-    assert clipper.samples == BATCH
+    assert clipper.summed == {0: BATCH}
     for a, b in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad)
 
@@ -248,7 +269,7 @@ def test_evaluation_is_the_model_itself():
     private, clipper = watched(model, 0.5)
     with torch.no_grad():
         assert torch.equal(private(x), model(x))
-    assert clipper.samples == 0
+    assert not clipper.summed
 
 
 def test_a_gradient_that_goes_around_the_clipping_is_refused():

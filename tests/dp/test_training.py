@@ -88,7 +88,7 @@ def test_the_released_gradient_is_the_clipped_mean_with_noise_of_the_right_size(
 def test_an_empty_batch_takes_a_step_of_noise_alone():
     training = private(loader=loader(batch_size=1), max_grad_norm=1e-6, noise_multiplier=1e3)
     for x, y in training.loader:
-        empty = training.loader.drawn == [0]
+        empty = training.loader.drawn.size == 0
         before = training.steps
         step(training, x, y)
         assert training.steps == before + 1
@@ -103,10 +103,9 @@ def test_nobody_in_an_empty_batch_means_a_sum_of_zero():
     for x, y in training.loader:
         training.optimizer.zero_grad()
         F.mse_loss(training.model(x), y).backward()
-        if training.loader.drawn[-1] == 0:
+        if training.loader.drawn.size == 0:
             assert all(bool((p.grad == 0).all()) for p in training.model.parameters())
             return
-        training.loader.drawn.clear()
 
 
 def test_a_budget_gives_the_noise_and_is_never_exceeded():
@@ -189,8 +188,61 @@ def test_two_batches_in_one_step_are_refused():
     training = private()
     for x, y in itertools.islice(training.loader, 2):
         F.mse_loss(training.model(x), y).backward()
-    with pytest.raises(UsageError, match="2 batches"):
+    with pytest.raises(UsageError, match="of 2 batches"):
         training.optimizer.step()
+
+
+def test_a_batch_that_was_only_looked_at_is_no_batch_of_the_step():
+    training = private()
+    next(iter(training.loader))
+    x, y = next(iter(training.loader))
+    step(training, x, y)
+    assert training.steps == 1
+
+
+def test_a_batch_that_was_thrown_away_is_no_batch_of_the_step():
+    training = private()
+    x, y = next(iter(training.loader))
+    F.mse_loss(training.model(x), y).backward()
+    x, y = next(iter(training.loader))
+    step(training, x, y)  # zero_grad comes first
+    assert training.steps == 1
+
+
+def test_a_parameter_that_is_unfrozen_later_is_refused():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2))
+    model[0].requires_grad_(False)
+    training = private(model)
+    model[0].requires_grad_(True)
+    x, y = next(iter(training.loader))
+    with pytest.raises(UsageError, match="nobody clipped"):
+        step(training, x, y)
+    assert training.steps == 0
+
+
+def test_a_parameter_that_is_added_later_is_refused():
+    training = private()
+    stranger = nn.Parameter(torch.ones(3))
+    training.optimizer.add_param_group({"params": [stranger]})
+    x, y = next(iter(training.loader))
+    training.optimizer.zero_grad()
+    (F.mse_loss(training.model(x), y) + stranger.sum()).backward()
+    with pytest.raises(UsageError, match="nobody clipped"):
+        training.optimizer.step()
+
+
+def test_what_was_spent_survives_a_checkpoint():
+    training = private()
+    for x, y in training.loader:
+        step(training, x, y)
+    saved = training.state_dict()
+    again = private()
+    again.load_state_dict(saved)
+    assert again.epsilon(1e-5) == training.epsilon(1e-5) > 0
+    training.load_state_dict(private().state_dict())  # an old one brings nothing back
+    assert training.steps == 5
+    with pytest.raises(UsageError, match="noise multiplier 1 at"):
+        private(noise_multiplier=2.0).load_state_dict(saved)
 
 
 def test_samples_from_elsewhere_are_refused():
@@ -254,6 +306,12 @@ def test_parameters_that_are_not_the_models_are_refused():
     model, other = nn.Linear(4, 2), nn.Linear(4, 2)
     with pytest.raises(UsageError, match="2 of the optimizer's 4"):
         private(model, lambda p: torch.optim.SGD([*p, *other.parameters()], lr=0.1))
+
+
+def test_a_model_at_a_worker_is_refused_with_the_way_out(hook):
+    worker = sy.VirtualWorker(hook, id="far", auto_add=False)
+    with pytest.raises(UsageError, match="TrainingTerms"):
+        private(nn.Linear(4, 2).send(worker))
 
 
 def test_learning_rate_schedules_work():

@@ -157,6 +157,33 @@ def test_workers_train_privately_in_rounds(hook):
         trainer.fit(rounds=1)
 
 
+def test_it_works_through_the_codec(hook):
+    worker = sy.VirtualWorker(hook, id="wired", auto_add=False, wire=True)
+    worker.add_dataset(sy.BaseDataset(X, Y), key="pairs", private=True)
+    worker.privacy.allow("ana", sy.dp.Budget(3.0, 1e-4))
+    sent = config().send(worker)
+    worker.fit("pairs")
+    sent.get_model()
+    assert worker.train_config.privacy == terms()
+    assert worker.privacy.ledger.spent("ana") > 0
+
+
+def test_an_error_that_speaks_of_the_data_is_not_told(hal):
+    class Ragged(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return SIZE
+
+        def __getitem__(self, index: int) -> Any:
+            return (torch.zeros(5) if index == 3 else X[index]), Y[index]
+
+    hal.add_dataset(Ragged(), key="ragged", private=True)
+    hal.privacy.allow("ana", sy.dp.Budget(300.0, 1e-4))
+    config(epochs=20).send(hal)
+    with pytest.raises(FederatedError, match="kept at the worker"):
+        hal.fit("ragged")
+    assert hal.privacy.ledger.spent("ana") > 0
+
+
 # --- plans of somebody who would like to see the data ---------------------------------------------------
 
 
@@ -178,16 +205,56 @@ def sums_of(fit: PrivateFit, everybody: bool = True) -> dict[str, torch.Tensor]:
     return fit._clipped_sums()
 
 
-@pytest.fixture(params=["at once", "one by one"])
+def fails(*_: Any, **__: Any) -> Any:
+    raise RuntimeError
+
+
+@pytest.fixture(params=["followed", "at once", "one by one"])
 def way(request, monkeypatch) -> str:
-    """Both ways in which gradients of samples are computed."""
+    """All ways in which gradients of samples are computed."""
+    if request.param != "followed":
+        monkeypatch.setattr(private_training, "followed_alone", fails)
     if request.param == "one by one":
-
-        def fails(*_: Any, **__: Any) -> Any:
-            raise RuntimeError
-
         monkeypatch.setattr(private_training.torch, "vmap", fails)
     return request.param
+
+
+def test_an_ordinary_plan_is_followed(hook):
+    fit = fit_of(network())
+    sums_of(fit)
+    assert fit._follows
+
+
+@pytest.mark.parametrize("make", [lambda: Bare(), lambda: nn.utils.parametrizations.weight_norm(nn.Linear(4, 1))])
+def test_a_plan_that_cannot_be_followed_gives_the_same_sum(hook, make):
+    model = make()
+    fit = fit_of(model)
+    expected = clipped_sum(gradients_of_each(model, F.mse_loss, X, Y), 1.0)
+    for ours, theirs in zip(sums_of(fit).values(), expected.values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert not fit._follows
+
+
+class Bare(nn.Module):
+    """Parameters in ops that have no rule, beside one that has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.inner = nn.Parameter(torch.randn(4)), nn.Linear(4, 1)
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x * self.scale)
+
+
+class Hyper(nn.Module):
+    """A bias that depends on the sample."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(4, 1)
+
+    def forward(self, x: Any) -> Any:
+        return F.linear(x, self.inner.weight, x[0, :1])
 
 
 def test_the_sum_is_that_of_batches_of_one(hook, way):
@@ -231,7 +298,7 @@ def moved_by_one_sample(make: Any, **settings: Any) -> float:
     return math.sqrt(sum(float((a - b).square().sum()) for a, b in zip(whole.values(), without.values(), strict=True)))
 
 
-@pytest.mark.parametrize("make", [network, Mixing, Remembering])
+@pytest.mark.parametrize("make", [network, Mixing, Remembering, Bare, Hyper])
 def test_no_plan_lets_one_sample_move_the_sum_by_more_than_the_bound(hook, way, make):
     assert moved_by_one_sample(make, privacy=terms(max_grad_norm=0.5)) <= 0.5 * (1 + 1e-4)
 

@@ -1,6 +1,7 @@
 """Differential privacy: results that say almost the same whether or not any one person is in the data."""
 
 from syft.dp import mechanisms, pate, queries
+from syft.dp.accounting import noise_multiplier_for, spent_epsilon
 from syft.dp.asking import budget, count, histogram, mean, quantile, sum
 from syft.dp.layers import fix
 from syft.dp.ledger import Budget, Ledger
@@ -20,11 +21,13 @@ __all__ = [
     "make_private",
     "mean",
     "mechanisms",
+    "noise_multiplier_for",
     "pate",
     "plot_accuracy",
     "plot_budgets",
     "plot_spending",
     "quantile",
     "queries",
+    "spent_epsilon",
     "sum",
 ]

@@ -14,8 +14,8 @@ from __future__ import annotations
 import functools
 import logging
 import math
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from syft.core.random import SYSTEM_RANDOM
 from syft.dp.contributions import Contribution, Written
 from syft.dp.following import FollowedPass, NoRule
 from syft.dp.isolated import Parameters, computed_alone
+from syft.dp.sampling import Drawn
 from syft.exceptions import UsageError
 
 logger = logging.getLogger("syft.dp")
@@ -49,10 +50,10 @@ class Clipper:
         max_grad_norm: what norms are clipped to, above 0.
         mean_loss: whether the loss is the mean over the batch, as torch's losses are; else the sum.
         isolate: run every sample alone from the start.
-        anybody: whether there is anybody in the batch that is worked on.
+        drawn: the batch that is worked on; None for any.
 
     Attributes:
-        samples: how many samples were summed since the last `taken`.
+        summed: how many samples of which batch, by its number, are in the gradients.
         refused: how many counted as 0 because of a NaN or an infinity, over all steps.
         isolated: whether every sample is run alone.
     """
@@ -66,18 +67,19 @@ class Clipper:
         *,
         mean_loss: bool = True,
         isolate: bool = False,
-        anybody: Callable[[], bool] = lambda: True,
+        drawn: Callable[[], Drawn] | None = None,
     ) -> None:
         if not 0 < max_grad_norm < math.inf:
             raise UsageError(f"max_grad_norm={max_grad_norm} makes no sense; it is a finite number above 0")
         self.parameters, self.max_grad_norm = parameters, max_grad_norm
         self._names = {id(parameter): name for name, parameter in parameters.items()}
         self._compute, self._compute_with = compute, compute_with
-        self._mean_loss, self._anybody = mean_loss, anybody
+        self._mean_loss, self._drawn = mean_loss, drawn
         self.isolated, self._checked, self._probing = isolate, False, False
         self._arrived: list[tuple[int, dict[str, Contribution]]] = []
         self._ours: dict[str, tuple[torch.Tensor, int]] = {}
-        self.samples = self.refused = 0
+        self.summed: Counter[int] = Counter()
+        self.refused = 0
         for name, parameter in parameters.items():
             parameter.register_hook(functools.partial(_refuse_raw, name))
 
@@ -157,19 +159,17 @@ class Clipper:
         batch = arrived[0][0]
         if any(other != batch for other, _ in arrived):
             raise UsageError("one loss was computed from batches of different sizes; call backward for each of them")
-        uses: dict[str, list[Contribution]] = defaultdict(list)
-        for _, contributions in arrived:
-            for name, contribution in contributions.items():
-                uses[name].append(contribution)
-        # The norm of a parameter that is used more than once is that of the sum, so the sum is written down.
-        parts = {name: all_[0] if len(all_) == 1 else _summed(all_) for name, all_ in uses.items()}
+        parts = together([contributions for _, contributions in arrived])
+        drawn = Drawn(0, batch) if self._drawn is None else self._drawn()
+        if all(parameter.grad is None for parameter in self.parameters.values()):
+            self.summed.clear()  # what was summed before was thrown away by zero_grad()
         with torch.no_grad():
             clipped = clip(parts, self.max_grad_norm, batch if self._mean_loss else 1)
-            weights = clipped.weights if self._anybody() else torch.zeros_like(clipped.weights)
+            weights = torch.zeros_like(clipped.weights) if drawn.is_empty else clipped.weights
             for name, part in clipped.parts.items():
                 self._add(name, part.weighted_sum(weights))
         self.refused += clipped.refused
-        self.samples += batch if self._anybody() else 0
+        self.summed[drawn.number] += 0 if drawn.is_empty else batch
 
     def _add(self, name: str, total: torch.Tensor) -> None:
         parameter = self.parameters[name]
@@ -247,11 +247,17 @@ def clip(parts: dict[str, Contribution], max_grad_norm: float, scale: float = 1.
     )
 
 
-def _summed(contributions: list[Contribution]) -> Written:
-    total = contributions[0].each().clone()
-    for other in contributions[1:]:
-        total += other.each()
-    return Written(total)
+def together(arrived: Iterable[dict[str, Contribution]]) -> dict[str, Contribution]:
+    """The contributions of several ops by parameter.
+
+    The norm of a parameter that is used more than once is that of the sum, so the sum is written down.
+    """
+    parts: dict[str, Contribution] = {}
+    for contributions in arrived:
+        for name, contribution in contributions.items():
+            before = parts.get(name)
+            parts[name] = contribution if before is None else Written(before.each() + contribution.each())
+    return parts
 
 
 def _batch_size(inputs: Any) -> int:

@@ -55,10 +55,13 @@ class FollowedPass(TorchFunctionMode):
         if can_follow(op, self.batch, arguments, options):
             return self._follow(op, arguments, options)
         result = op(*arguments, **options)
+        self._check_unused(op, result)
+        return result
+
+    def _check_unused(self, op: Any, result: Any) -> None:
         # What asks a parameter for its shape, or takes its value out of autograd's sight, is no use of it.
         if any(isinstance(leaf, torch.Tensor) and leaf.requires_grad for leaf in tree_flatten(result)[0]):
             raise NoRule(f"there is no rule for this use of {getattr(op, '__name__', op)}")
-        return result
 
     def _uses(self, arguments: tuple[Any, ...]) -> bool:
         names = self.names
@@ -70,7 +73,7 @@ class FollowedPass(TorchFunctionMode):
         return False
 
     def _follow(self, op: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> torch.Tensor:
-        named = dict(zip(_argument_names(op), arguments, strict=False)) | options
+        named = dict(zip(argument_names(op), arguments, strict=False)) | options
         owners = {key: self.names[id(value)] for key, value in named.items() if id(value) in self.names}
         if not owners.keys() <= {"weight", "bias"}:
             raise NoRule(f"a parameter is the input of {op.__name__}")
@@ -114,5 +117,6 @@ class _Tap(torch.autograd.Function):
 
 
 @functools.cache
-def _argument_names(op: Any) -> tuple[str, ...]:
+def argument_names(op: Any) -> tuple[str, ...]:
+    """The names of an op's arguments, in order, as its rule has them."""
     return tuple(inspect.signature(RULES[op]).parameters)[1:]

@@ -41,7 +41,8 @@ def can_follow(op: Any, batch: int, arguments: tuple[Any, ...], options: dict[st
     if op in (F.conv1d, F.conv2d, F.conv3d):
         return input.dim() == {F.conv1d: 3, F.conv2d: 4, F.conv3d: 5}[op]
     if op is F.embedding:
-        return not (options.get("max_norm") or options.get("scale_grad_by_freq") or options.get("sparse"))
+        renormed = options.get("max_norm") is not None  # which changes the table by what is looked up in it
+        return not (renormed or options.get("scale_grad_by_freq") or options.get("sparse"))
     if op in (F.layer_norm, F.rms_norm):
         return input.dim() > len(arguments[1])
     if op is F.instance_norm:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,24 @@ def drawn_independently(
     """
     numbers = source.bytes(8 * size).view(np.uint64) >> np.uint64(1)
     return np.flatnonzero(numbers < np.uint64(round(rate * 2**63)))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A batch.
+
+    Attributes:
+        number: from 1; 0 before the first.
+        size: how many samples are in it, perhaps none.
+    """
+
+    number: int
+    size: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it was drawn, and nobody is in it."""
+        return self.number > 0 and self.size == 0
 
 
 class PoissonLoader:
@@ -79,8 +98,8 @@ class PoissonLoader:
         self._steps = steps or math.ceil(self._size / batch_size)
         self._collate = collate or torch.utils.data.default_collate
         self._source, self._options = source, options or {}
-        self.drawn: list[int] = []
-        """The sizes of the batches that were drawn and not yet stepped on."""
+        self.drawn = Drawn(0, 0)
+        """The batch that was drawn last."""
 
     @classmethod
     def instead_of(cls, loader: DataLoader[Any], source: RandomBytes = SYSTEM_RANDOM) -> PoissonLoader:
@@ -121,7 +140,7 @@ class PoissonLoader:
             **self._options,
         )
         for size, batch in inner:
-            self.drawn.append(size)
+            self.drawn = Drawn(self.drawn.number + 1, size)
             yield batch
 
 

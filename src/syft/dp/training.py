@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from syft.dp.layers import check_layers
 from syft.dp.noise import GridNoise, source_of
 from syft.dp.sampling import PoissonLoader
 from syft.exceptions import PrivacyBudgetError, UsageError
+from syft.tensors.base import is_wrapper
 
 
 @dataclass
@@ -100,6 +101,7 @@ class PrivateTraining:
                 "epochs, or a larger epsilon, from the start."
             )
         self._check_batch()
+        self._check_parameters()
         # All of a step is released or none of it, so it is counted before the first number is.
         self.steps += 1
         scale = 1 / self.loader.batch_size if self.mean_loss else 1.0
@@ -107,16 +109,45 @@ class PrivateTraining:
             for name in self.clipper.parameters:
                 released = self.mechanism.release(self.clipper.taken(name))
                 self.clipper.released(name, released.mul_(scale))
-        self.loader.drawn.clear()
-        self.clipper.samples = 0
+        self.clipper.summed.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint needs besides the model and the optimizer: how much was spent."""
+        return {"steps": self.steps, "noise_multiplier": self.noise_multiplier, "sample_rate": self.loader.sample_rate}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint; steps that were taken meanwhile stay taken.
+
+        Raises:
+            UsageError: it is of a training with other noise or other sampling, whose costs do not add up like this.
+        """
+        ours = self.state_dict()
+        if any(state[key] != ours[key] for key in ("noise_multiplier", "sample_rate")):
+            raise UsageError(
+                f"the checkpoint is of one with noise multiplier {state['noise_multiplier']:.4g} at sample rate "
+                f"{state['sample_rate']:.4g}, here it is {ours['noise_multiplier']:.4g} at {ours['sample_rate']:.4g}; "
+                "make it with the same noise_multiplier=... and batch size"
+            )
+        self.steps = max(self.steps, int(state["steps"]))
+
+    def _check_parameters(self) -> None:
+        names = {id(parameter) for parameter in self.clipper.parameters.values()}
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                if id(parameter) not in names and parameter.grad is not None:
+                    raise UsageError(
+                        f"the optimizer has a parameter of shape {tuple(parameter.shape)} whose gradient nobody "
+                        "clipped: it was added, or needed no gradient, when the training was made private. Call "
+                        "make_private on all parameters that will be trained."
+                    )
 
     def _check_batch(self) -> None:
-        drawn, summed = self.loader.drawn, self.clipper.samples
-        if len(drawn) > 1 or summed > sum(drawn):
+        drawn, summed = self.loader.drawn, self.clipper.summed
+        if len(summed) > 1 or sum(summed.values()) > drawn.size or not summed.keys() <= {drawn.number}:
             raise UsageError(
-                f"a step sums {summed} samples of {len(drawn)} batches with {sum(drawn)} samples, and the promise is "
-                "for one batch of the private loader in each step, every sample once. Take a step for every batch and "
-                "call backward once for a batch, or once for each part of it."
+                f"a step sums {sum(summed.values())} samples of {len(summed)} batches, the last one of {drawn.size} "
+                "samples, and the promise is for one batch of the private loader in each step, every sample once. Take "
+                "a step for every batch and call backward once for a batch, or once for each part of it."
             )
 
 
@@ -215,7 +246,7 @@ def _clipper(
         max_grad_norm,
         mean_loss=mean_loss,
         isolate=isolate,
-        anybody=lambda: not batches.drawn or batches.drawn[-1] > 0,
+        drawn=lambda: batches.drawn,
     )
 
 
@@ -244,6 +275,11 @@ def _trained(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[s
         raise UsageError(
             f"{strangers} of the optimizer's {len(listed)} parameters are not the model's, so nothing would clip their "
             "gradients. Make one module of all that is trained."
+        )
+    if any(is_wrapper(parameter) for parameter in listed):
+        raise UsageError(
+            "the model is at a worker or encoded, and make_private trains here. At a worker that has the data, it is "
+            "TrainConfig(..., privacy=sy.dp.TrainingTerms(...)) and worker.fit(key)."
         )
     trained = {names[id(parameter)]: parameter for parameter in listed if parameter.requires_grad}
     if not trained:

@@ -230,11 +230,13 @@ class ConcurrentTrainer:
 
     async def _round(self) -> RoundRecord:
         started, number, self._raised = time.perf_counter(), len(self.history) + 1, []
+        chosen = self.strategy.choose(list(self.workers))
+        names = list(self.workers) if chosen is None else chosen
         for callback in self._listeners:
-            callback.on_round_begin(number, list(self.workers))
+            callback.on_round_begin(number, names)
         self._sent.load_state_dict(self.model.state_dict())
         before = detached(self._sent)
-        tasks = {name: asyncio.create_task(self._part(number, name, before)) for name in self.workers}
+        tasks = {name: asyncio.create_task(self._part(number, name, before)) for name in names}
         try:
             await self._gathered(tasks)
         finally:
@@ -245,7 +247,7 @@ class ConcurrentTrainer:
             raise self._raised[0]
         updates = [task.result() for task in tasks.values() if task.exception() is None]
         lost = {name: str(task.exception()) for name, task in tasks.items() if task.exception() is not None}
-        self._check_quorum(number, len(updates), lost)
+        self._check_quorum(number, len(updates), lost, names)
         together: Mapping[str, float] = {}
         if isinstance(self.strategy, SecureAggregation):
             after, updates, together = await self._summed(number, self.strategy, before, updates, lost)
@@ -283,16 +285,16 @@ class ConcurrentTrainer:
             self._took_part(number, update)
         if self._raised:
             raise self._raised[0]
-        self._check_quorum(number, len(arrived), lost)
+        self._check_quorum(number, len(arrived), lost, list(self.workers))
         mean = strategy.mean(summed.total, trained)
         after = strategy.after(before, replace(mean, state={**before, **mean.state}))
         return after, arrived, strategy.together(mean)
 
-    def _check_quorum(self, number: int, there: int, lost: Mapping[str, str]) -> None:
-        if there < self._quorum:
+    def _check_quorum(self, number: int, there: int, lost: Mapping[str, str], asked: Sequence[str]) -> None:
+        if there < min(self._quorum, len(asked)):  # a strategy may ask few, or nobody
             reasons = "".join([f"\n  {name}: {reason}" for name, reason in lost.items()])
             raise FederatedError(
-                f"{there} of {len(self.workers)} workers finished round {number}, and {self._quorum} are needed. The "
+                f"{there} of {len(asked)} workers finished round {number}, and {self._quorum} are needed. The "
                 f"global model is as it was before the round; fit() goes on from there.{reasons}"
             )
 

@@ -2,29 +2,31 @@
 
 The plan only says what the loss of a sample is. It runs for every sample alone, on values that are thrown away
 afterwards, so whatever it does, no sample has a say in the gradient of another. Clipping, sampling, noise and the
-steps of the optimizer are this module's.
+steps of the optimizer are this module's. Gradients of samples are found in the first of three ways that works:
+followed op by op under ``torch.vmap``, written down under it, or one sample after the other.
 """
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.func import grad
 from torch.utils.data import default_collate
 
 from syft.core.random import SYSTEM_RANDOM
-from syft.dp.clipping import clip
+from syft.dp.clipping import clip, together
 from syft.dp.contributions import Contribution, Written
 from syft.dp.events import SampledGaussian
+from syft.dp.following_alone import followed_alone
 from syft.dp.noise import GridNoise
 from syft.dp.sampling import drawn_independently
 from syft.dp.terms import TrainingTerms
-from syft.exceptions import CommandNotPermittedError, FederatedError, UsageError
+from syft.exceptions import CommandNotPermittedError, FederatedError, LimitExceededError, UsageError
 from syft.federated.train_config import TrainConfig
 from syft.plans.optimizers import OPTIMIZERS, stock_optimizer
 from syft.plans.plan import Plan
@@ -32,7 +34,9 @@ from syft.workers.policy import RUN_LIMITS
 from syft.workers.time_limits import next_batch
 
 Pair = tuple[torch.Tensor, torch.Tensor]
-_HELD = 1 << 24  # numbers of gradients that are held at a time
+T = TypeVar("T")
+_FOLLOWED = 256  # samples at a time, where their gradients need not be written down
+_HELD = 1 << 24  # numbers of gradients that are held at a time, where they are
 
 
 @dataclass
@@ -57,6 +61,7 @@ class PrivateFit:
     trained: dict[str, torch.Tensor] = field(init=False)
     terms: TrainingTerms = field(init=False)
     steps: int = field(init=False)
+    _follows: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         config, size = self.config, len(self.dataset)
@@ -89,7 +94,16 @@ class PrivateFit:
 
         Raises:
             LimitExceededError: it takes longer than the worker allows.
+            FederatedError: it failed; why may speak of the data, and is not said.
         """
+        try:
+            self._run(told)
+        except LimitExceededError:
+            raise
+        except Exception:
+            raise FederatedError("the training failed, and was charged; what it said is kept at the worker") from None
+
+    def _run(self, told: Callable[[], bool]) -> None:
         parameters = list(self.trained.values())
         optimizer = stock_optimizer(self.config.optimizer, [(parameters, self.config.optimizer_args)])
         noise = GridNoise(
@@ -111,34 +125,60 @@ class PrivateFit:
     def _clipped_sums(self) -> dict[str, torch.Tensor]:
         """The sum of the clipped gradients of a new batch, for every parameter."""
         indices = drawn_independently(len(self.dataset), self.config.batch_size / len(self.dataset), SYSTEM_RANDOM)
-        values = {name: parameter.detach() for name, parameter in self.trained.items()}
+        values = {name: parameter.detach().clone() for name, parameter in self.trained.items()}
         sums = {name: torch.zeros_like(value) for name, value in values.items()}
-        few = max(1, _HELD // sum(value.numel() for value in values.values()))
-        for at in range(0, len(indices), few):
-            data, targets = self._samples(indices[at : at + few].tolist())
-            gradients = self._gradients(values, data, targets)
-            with torch.no_grad():
-                clipped = clip(gradients, self.terms.max_grad_norm)
-                for name, part in clipped.parts.items():
-                    sums[name] += part.weighted_sum(clipped.weights)
+        for at in range(0, len(indices), _FOLLOWED):
+            for parts in self._contributions(values, *self._samples(indices[at : at + _FOLLOWED].tolist())):
+                with torch.no_grad():
+                    clipped = clip(parts, self.terms.max_grad_norm)
+                    for name, part in clipped.parts.items():
+                        sums[name] += part.weighted_sum(clipped.weights)
         return sums
+
+    def _contributions(
+        self, values: dict[str, torch.Tensor], data: torch.Tensor, targets: torch.Tensor
+    ) -> Iterator[dict[str, Contribution]]:
+        """What the samples contribute, some at a time."""
+        if self._follows:
+            followed = self._quietly(lambda: self._followed(values, data, targets))
+            if followed:
+                yield followed
+                return
+            self._follows = False
+        few = max(1, _HELD // sum(value.numel() for value in values.values()))
+        for x, y in zip(data.split(few), targets.split(few), strict=True):
+            yield self._gradients(values, x, y)
+
+    def _followed(
+        self, values: dict[str, torch.Tensor], data: torch.Tensor, targets: torch.Tensor
+    ) -> dict[str, Contribution]:
+        own = {name: value.clone().requires_grad_() for name, value in values.items()}
+        return together(followed_alone(functools.partial(self._loss, own), own, (data, targets)))
 
     def _gradients(
         self, values: dict[str, torch.Tensor], data: torch.Tensor, targets: torch.Tensor
     ) -> dict[str, Contribution]:
-        each = None
-        with contextlib.suppress(Exception):  # whatever it says, it may speak of a sample
-            # What a step may make was checked with one sample; the batching itself is ours.
-            limits = RUN_LIMITS.set(None)
-            try:
-                compute = torch.vmap(grad(self._loss), in_dims=(None, 0, 0), randomness="different")
-                each = compute(values, data, targets)
-            finally:
-                RUN_LIMITS.reset(limits)
+        def at_once() -> dict[str, torch.Tensor]:
+            compute = torch.vmap(grad(self._loss), in_dims=(None, 0, 0), randomness="different")
+            found: dict[str, torch.Tensor] = compute(values, data, targets)
+            return found
+
+        each = self._quietly(at_once)
         if each is None:
             rows = [self._gradient(values, x, y) for x, y in zip(data, targets, strict=True)]
             each = {name: torch.stack([row[name] for row in rows]) for name in values}
         return {name: Written(gradients) for name, gradients in each.items()}
+
+    def _quietly(self, compute: Callable[[], T]) -> T | None:
+        """What is computed for all samples at once; None where that fails, as its error may speak of a sample."""
+        # How much a step of the plan may make was checked with one sample; the batching is ours.
+        limits = RUN_LIMITS.set(None)
+        try:
+            return compute()
+        except Exception:
+            return None
+        finally:
+            RUN_LIMITS.reset(limits)
 
     def _gradient(self, values: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
         """The gradient of one sample; NaN, which counts as nothing, where the plan fails on it."""

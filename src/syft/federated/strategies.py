@@ -70,6 +70,17 @@ class Strategy:
         """
         return loss
 
+    def choose(self, names: Sequence[str]) -> list[str] | None:
+        """Who takes part in the next round.
+
+        Args:
+            names: of all clients.
+
+        Returns:
+            Some of them, perhaps none; or None to leave it to the trainer.
+        """
+        return None
+
     def begin(self, model: nn.Module) -> None:
         """Look at the global model before the first round.
 

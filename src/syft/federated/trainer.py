@@ -242,6 +242,9 @@ class FederatedTrainer:
 
     def _choose(self) -> list[str]:
         names = list(self.clients)
+        chosen = self.strategy.choose(names)
+        if chosen is not None:
+            return chosen
         if self._clients_per_round is None:
             return names
         drawn = torch.randperm(len(names))[: self._clients_per_round]
@@ -265,8 +268,10 @@ class FederatedTrainer:
         return update, measured(self._evaluate, local.module) if self._evaluate_clients else {}
 
     def _warn_of_drift(self, number: int, drifts: Mapping[str, float]) -> None:
+        if self.redistribute or self._warned or number == 1 or not drifts:
+            return
         name = max(drifts, key=lambda client: drifts[client])
-        if self.redistribute or self._warned or number == 1 or drifts[name] <= _DRIFT_TO_WARN_OF:
+        if drifts[name] <= _DRIFT_TO_WARN_OF:
             return
         self._warned = True
         warnings.warn(

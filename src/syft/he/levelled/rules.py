@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from syft.encoded.moves import MOVES, move
+from syft.encoded.moves import MOVES, move, moved_shape
 from syft.exceptions import UnsupportedOp
 from syft.he.levelled import operations
 from syft.he.levelled.operations import add_plain, multiply_plain, negate, total, weighted
-from syft.he.levelled.slots import CiphertextLink
+from syft.he.levelled.slots import CiphertextLink, check_elements
 from syft.he.levelled.tensor import rule
 
 aten = torch.ops.aten
@@ -20,6 +20,7 @@ Link = CiphertextLink
 
 def _moving(name: str) -> Callable[..., Link]:
     def moved(a: Link, *args: Any) -> Link:
+        check_elements(moved_shape(name, a.shape, args).numel())
         return a.moved(lambda places: move(name, places, *args))
 
     return moved
@@ -42,6 +43,7 @@ def _view(a: Link, shape: Any, *strides: Any) -> Link:
 def _pad(a: Link, pad: Any, value: Any = 0) -> Link:
     if value:
         raise UnsupportedOp("an encrypted tensor is padded with zeros; add other numbers afterwards")
+    check_elements(moved_shape("constant_pad_nd", a.shape, (list(pad), 0)).numel())
     return a.moved(lambda places: torch.constant_pad_nd(places, list(pad), 0))
 
 
@@ -164,6 +166,12 @@ def _cat(parts: Any, dim: int = 0) -> Link:
     if not all(isinstance(part, Link) for part in parts):
         raise UnsupportedOp("plain and encrypted tensors are not joined; encrypt the plain ones first")
     return operations.concatenated(list(parts), dim)
+
+
+@rule(aten.stack)
+def _stack(parts: Any, dim: int = 0) -> Link:
+    where = dim % (len(parts[0].shape) + 1)
+    return _cat([part.moved(lambda places: places.unsqueeze(where)) for part in parts], where)
 
 
 @rule(aten.mm, aten.matmul, aten.mv)
