@@ -112,6 +112,9 @@ def test_the_budget_table(tmp_path: Path) -> None:
     assert any(line.startswith("everybody 2.5 1e-06 1.5 1 2") for line in lines)
     assert any("mean of object 7 (#ages)" in line for line in lines)
     assert "\x1b[2J" not in shown.output
+    as_json = json.loads(CliRunner().invoke(dp_app, ["budget", str(path), "--history", "--json"]).output)
+    assert [row["user"] for row in as_json["users"]] == [None, "ana", "evil\x1b[2J"]
+    assert (as_json["everybody"]["spent"], len(as_json["releases"])) == (1.5, 2)
     empty = CliRunner().invoke(dp_app, ["budget", str(_made(tmp_path / "empty"))])
     assert "nobody has a budget" in empty.output
 

@@ -107,6 +107,7 @@ def test_history_says_what_went_to_whom(ledger: Ledger) -> None:
     assert (second.user, second.events) == (None, (PureRelease(0.5),))
     assert ledger.history("ana") == [first]
     assert ledger.history(None) == [second]
+    assert [ledger.releases(), ledger.releases("ana"), ledger.releases("ben")] == [2, 1, 0]
 
 
 def test_everything_survives_a_restart(file: Path) -> None:

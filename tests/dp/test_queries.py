@@ -12,10 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syft.dp.accounting import spent_epsilon
+from syft.dp.accounting import noise_multiplier_for, spent_epsilon
 from syft.dp.events import PureRelease
+from syft.dp.mechanisms import GaussianMechanism, LaplaceMechanism
 from syft.dp.queries import Bounds, Count, Histogram, Mean, Noise, Quantile, Query, Sum, check_rows
 from syft.exceptions import UsageError
+from tests.statistics.laws import gaussian_below, laplace_below, law_p_value
+from tests.statistics.uniformity import ALPHA
 
 HARDLY = Noise(1e6)
 AGES = torch.tensor([31.0, 47.0, 25.0, 88.0, 61.0])
@@ -170,3 +173,29 @@ def test_counts_are_noisy_integers() -> None:
         answers = {query.answer(AGES) for _ in range(30)}
         assert len(answers) > 3
         assert all(type(answer) is int for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("noise", "below"),
+    [(Noise(0.5), laplace_below(2.0)), (Noise(0.5, 1e-6), gaussian_below(noise_multiplier_for(0.5, 1e-6, 1.0, 1)))],
+)
+def test_answers_have_the_noise_that_is_charged_for(noise: Noise, below: Any) -> None:
+    """3000 answers each, as an answer takes longer than a sample; a false alarm in 10^6."""
+    query = Sum(noise, Bounds(-1, 1))
+    noises = np.array([query.answer(torch.tensor([0.25, 0.5])) - 0.75 for _ in range(3000)])
+    assert law_p_value(noises, below) > ALPHA
+    for wrong in (2 / 3, 3 / 2):
+        assert law_p_value(noises * wrong, below) < ALPHA
+
+
+def test_answers_are_on_a_grid() -> None:
+    thirds = torch.tensor([1 / 3, 1 / 7, 1 / 11], dtype=torch.float64)
+    for query, exponent in (
+        (Sum(Noise(1.0), Bounds(0, 1)), LaplaceMechanism(1.0, 1.0).grid()),
+        (Sum(Noise(1.0, 1e-5), Bounds(0, 1)), GaussianMechanism(1.0, noise_multiplier_for(1.0, 1e-5, 1.0, 1)).grid()),
+        (Mean(Noise(1.0), Bounds(0, 1)), Bounds(0, 1).exponent),
+    ):
+        answers = np.ldexp([query.answer(thirds) for _ in range(500)], -exponent)
+        assert (answers == np.rint(answers)).all()
+        textbook = np.ldexp(float(thirds.sum()) + np.random.default_rng(0).laplace(size=500), -exponent)
+        assert (textbook == np.rint(textbook)).mean() < 0.5

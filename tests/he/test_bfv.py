@@ -56,6 +56,13 @@ def test_products_are_exact_down_to_the_last_level_at_the_largest_numbers(depth:
         _ = out * out
 
 
+def test_what_is_zero_whatever_the_numbers_are_is_no_error() -> None:
+    x = encrypted(X)
+    layer = torch.tensor([[1, 2], [-1, -2]])
+    for zero in (x - x, x + (-x), 2 * x - x - x, x * x - x * x, x[:, :1].expand(6, 2) @ layer):
+        assert not zero.decrypt().any()
+
+
 def test_integers_are_exact_modulo_the_plain_modulus() -> None:
     modulus = bfv().parameters.plain_modulus
     half = modulus // 2

@@ -10,10 +10,12 @@ import torch
 import torch.nn.functional as F
 
 import syft as sy
+from syft.core.pacing import GO_ON
 from syft.exceptions import (
     DepthExceededError,
     EncodingError,
     KeyMismatchError,
+    LimitExceededError,
     NotLocalError,
     UnsupportedOp,
     UsageError,
@@ -81,6 +83,77 @@ def test_a_polynomial_takes_few_levels(degree: int) -> None:
     expected = sum((c * X**k for k, c in enumerate(coefficients)), torch.zeros_like(X))
     assert_close(out, expected, 40 * STEP)  # x^5 is large
     assert 3 - out.levels == [0, 0, 1, 2, 3, 3][degree]
+
+
+ZEROS: dict[str, Callable[[Any], Any]] = {
+    "minus itself": lambda x: x - x, "plus its negative": lambda x: x + (-x), "twice minus": lambda x: 2 * x - x - x,
+    "squares": lambda x: x * x - x * x, "a sum": lambda x: torch.stack([x, -x], 2).sum(2),
+    "a layer": lambda x: x[:, :1].expand(5, 2) @ torch.tensor([[1.0, 2], [-1, -2]], dtype=x.dtype),
+    "and on": lambda x: (x - x) * x + 1 + x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_what_is_zero_whatever_the_numbers_are_is_no_error(name: str) -> None:
+    assert_close(ZEROS[name](encrypted(X)), ZEROS[name](X))
+
+
+def test_a_stack(hook: sy.TorchHook) -> None:
+    assert_close(torch.stack([encrypted(X), encrypted(Y)], 1), torch.stack([X, Y], 1))
+    with pytest.raises(UnsupportedOp, match="samples"):
+        torch.stack([encrypted(X), encrypted(Y)])
+
+
+@pytest.mark.parametrize(
+    "grow", [lambda x: x.unsqueeze(1).expand(5, 10**8, 4), lambda x: x.repeat(1, 10**8), lambda x: F.pad(x, (0, 10**9)),
+             lambda x: x[:, torch.zeros(1, dtype=torch.int64).expand(10**8)], lambda x: x.diag_embed(10**5)],
+)  # fmt: skip
+def test_tensors_that_would_fill_the_memory_are_refused(grow: Callable[[Any], Any]) -> None:
+    with pytest.raises(LimitExceededError, match="split it"):
+        grow(encrypted(X))
+
+
+WRONG: dict[str, Callable[[Any], Any]] = {
+    "padded with": lambda x: F.pad(x, (1, 1), value=1.0), "reciprocal.*Polynomial": lambda x: 1 / x,
+    "plain numbers only": lambda x: x / x, "plain exponent": lambda x: x**0.5, "exponent of 0": lambda x: x**-1,
+    "with a plain": lambda x: 2**x, "cannot be multiplied": lambda x: x @ torch.ones(3, 2), "mix their": lambda x: x @ x.view(5, 2, 2)[:, 0],
+    "encrypt the plain": lambda x: torch.cat([x, X], 1), "of 3 inputs": lambda x: F.linear(x, torch.ones(2, 3)),
+    "plain weights": lambda x: F.linear(X, x), "do not fit": lambda x: x + torch.ones(3),
+    "keepdim=False": lambda x: x.sum(0, keepdim=True), "ceil_mode=False": lambda x: F.avg_pool2d(x.view(5, 1, 2, 2), 2, ceil_mode=True),
+    "use AvgPool2d": lambda x: F.adaptive_avg_pool2d(x.view(5, 1, 2, 2), (1, 3)), "two dimensions": lambda x: F.conv2d(X.view(5, 1, 2, 2), x.view(5, 1, 2, 2)),
+    "on the left": lambda x: torch.ones(4, 5, dtype=x.dtype) @ x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", WRONG)
+def test_what_makes_no_sense_on_ciphertexts_says_so(says: str) -> None:
+    with pytest.raises(UnsupportedOp, match=says):
+        WRONG[says](encrypted(X, ckks(rotations=True)))
+
+
+@pytest.mark.parametrize(
+    "compute", [lambda x: x * x, lambda x: x + Y, lambda x: x.view(5, 2, 2).sum(2), lambda x: x @ WEIGHT.t(), lambda x: 0.5 * x + x],
+)  # fmt: skip
+def test_a_worker_can_end_a_long_computation_between_ciphertexts(compute: Callable[[Any], Any]) -> None:
+    x, left = encrypted(X), [1]
+
+    def go_on() -> None:
+        if not left:
+            raise LimitExceededError("the time is over")
+        left.pop()
+
+    token = GO_ON.set(go_on)
+    try:
+        with pytest.raises(LimitExceededError, match="time is over"):
+            compute(x)
+    finally:
+        GO_ON.reset(token)
+
+
+def test_addmm_and_its_factors() -> None:
+    weight = WEIGHT.t().contiguous()
+    out = torch.addmm(ROW[:3], encrypted(X), weight, beta=2, alpha=0.5)
+    assert_close(out, torch.addmm(ROW[:3], X, weight, beta=2, alpha=0.5))
 
 
 def test_a_polynomial_without_some_powers() -> None:
@@ -163,6 +236,13 @@ def test_numbers_that_do_not_fit_are_refused() -> None:
         encrypted(torch.zeros(4097))
     with pytest.raises(EncodingError, match="infinities"):
         encrypted(X) * torch.tensor([float("nan"), 1, 1, 1])
+
+
+def test_a_context_says_the_protocol() -> None:
+    assert_close(X.encrypt(ckks()), X)
+    assert_close(X.encrypt(context=ckks().public()).decrypt(context=ckks()).encrypt(ckks()), X)
+    whole = torch.tensor([1, 2]).encrypt(sy.he.bfv_context(largest=100))
+    assert whole.decrypt().tolist() == [1, 2]
 
 
 def test_what_encrypts_needs_the_right_context() -> None:

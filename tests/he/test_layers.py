@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import syft as sy
-from syft.exceptions import DepthExceededError, UnsupportedOp
+from syft.exceptions import DepthExceededError, LimitExceededError, UnsupportedOp
 from tests.he.contexts import ckks
 
 
@@ -87,6 +87,16 @@ def test_counting_levels_needs_no_keys_and_agrees_with_what_is_used() -> None:
     out = model(encrypted(x, needed))
     assert out.levels == 0
     assert (out.decrypt() - model(x)).abs().max() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("layer", "error"),
+    [(nn.Conv2d(2, 1, 9), UnsupportedOp), (nn.Conv2d(2, 1, 3, padding=10**6), LimitExceededError),
+     (nn.AvgPool2d(7), UnsupportedOp), (nn.Conv2d(2, 1, 3, dilation=10**9), UnsupportedOp)],
+)  # fmt: skip
+def test_kernels_that_do_not_fit_are_refused(layer: nn.Module, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        layer(encrypted(torch.randn(IMAGES)))
 
 
 def test_square_and_polynomial_learn_in_plain_sight() -> None:

@@ -214,6 +214,21 @@ def test_integers_stay_integers() -> None:
         (x + 1).decrypt(keys()[1])  # torch would wrap around
 
 
+def test_integers_that_became_floats_take_fractions_in_place() -> None:
+    x = encrypted(torch.tensor([3, 5])).double()
+    x[0] = 0.25
+    same(x, torch.tensor([0.25, 5], dtype=torch.float64))
+    same(torch.cat([x, torch.tensor([0.1], dtype=torch.float64)]), torch.tensor([0.25, 5, 0.1], dtype=torch.float64))
+
+
+def test_encrypted_integers_are_joined_with_plain_floats() -> None:
+    whole, fractions = torch.tensor([3, 5]), torch.tensor([1.5, 2.25])
+    same(torch.cat([encrypted(whole), fractions]), torch.cat([whole, fractions]))
+    same(torch.stack([fractions, encrypted(whole)]), torch.stack([fractions, whole.float()]))
+    same(torch.cat([encrypted(fractions), whole]), torch.cat([fractions, whole]))
+    same(encrypted(whole).fill_(1.75), whole.clone().fill_(1.75))
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 0, 3)])
 def test_shapes_of_all_kinds(shape: tuple[int, ...]) -> None:
     values = torch.full(shape, 2.5)

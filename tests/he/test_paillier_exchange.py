@@ -71,6 +71,17 @@ def test_shapes_and_dtypes_are_as_asked_for() -> None:
         wrong.decrypt(private)
 
 
+def test_numbers_with_a_high_exponent_are_computed_on_as_any_others() -> None:
+    their_key, _ = theirs()
+    number = their_key.encrypt(3.0 * 2**70)
+    assert number.exponent > 0
+    x: Any = from_ciphertexts(keys()[0], [(number.ciphertext(), number.exponent)] * 2)
+    y = torch.cat([x + 2.0**60, torch.tensor([1.5], dtype=torch.float64)])
+    x[0] = 0.25
+    assert (y * 0.5).decrypt(keys()[1]).tolist() == [3 * 2.0**69 + 2.0**59] * 2 + [0.75]
+    assert x.decrypt(keys()[1]).tolist() == [0.25, 3.0 * 2**70]
+
+
 def test_what_is_no_ciphertext_is_refused() -> None:
     public, private = keys()
     for value in (0, -1, int(public.nsquare), private.p, public.n):
@@ -85,6 +96,7 @@ def test_what_is_no_ciphertext_is_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_several_processes_encrypt_the_same_numbers_with_noise_of_their_own() -> None:
     public, private = keys()
     integers = [number % 7 - 3 for number in range(2100)]  # of which each process gets some

@@ -17,7 +17,13 @@ from hypothesis.extra import numpy as npst
 
 import syft as sy
 from benchmarks.served_worker import ServedWorker
-from syft.exceptions import DecodeError, NotLocalError, TensorsNotCollocatedException, UnsupportedOp
+from syft.exceptions import (
+    DecodeError,
+    GetNotPermittedError,
+    NotLocalError,
+    TensorsNotCollocatedException,
+    UnsupportedOp,
+)
 from syft.he.paillier.tensor import CipherTensor
 from syft.he.paillier.travel import packed_bytes
 from syft.serde import decode, encode
@@ -112,6 +118,21 @@ def test_a_pointer_to_encrypted_numbers_refuses_what_these_refuse(make_worker: W
         (there * there).get()
 
 
+def test_below_other_links_it_computes_as_ever(hook: Any) -> None:
+    bob = sy.VirtualWorker(hook, id="paillier_bob", auto_add=False)
+    for x in (encrypted(X), encrypted(X, packed=True)):
+        private: Any = sy.PrivateTensor(allowed_users=("ana",)).on(x)
+        assert torch.allclose(opened((private + private).child.child.wrap()), 2 * X)
+        there = private.send(bob, user="ana")
+        with pytest.raises(GetNotPermittedError):
+            (there + 1).get()
+        assert torch.allclose(opened((there + 1).get(user="ana").child.child.wrap()), X + 1)
+    logged: Any = sy.LoggingTensor().on(encrypted(X))
+    logged += 1
+    assert torch.allclose(opened((logged @ Y.t())[0].child.child.wrap()), ((X + 1) @ Y.t())[0])
+    assert [tuple(part.shape) for part in logged.split(2, dim=1)] == [(2, 2), (2, 1)]
+
+
 def test_a_real_worker_adds_up_what_it_cannot_read(hook: Any) -> None:
     with ServedWorker(id="adder") as served:
         adder = sy.WebsocketClientWorker(hook, "127.0.0.1", served.port, id="adder", timeout=50)
@@ -137,16 +158,20 @@ def test_ciphertexts_count_with_their_length() -> None:
 
 # --- hostile bytes -------------------------------------------------------------------------------------
 
-FIELDS = ("key", "dtype", "shape", "form", "data", "names")
+FIELDS = ("key", "dtype", "shape", "names", "exponent", "bits", "data")
+PACKED_FIELDS = ("key", "dtype", "shape", "names", "packing", "addends", "data")
 
 
 def forged(buffer: bytes | None = None, packed: bool = False, **changes: Any) -> bytes:
     """The bytes of a tensor of two numbers with some of its fields, or its ciphertexts, replaced."""
     sent = encode(encrypted(torch.ones(2), packed=packed))
     structure, (given_buffer,) = msgpack.unpackb(body_of(sent)), buffers_of(sent)
-    fields = structure[1]
+    link = structure[1]
+    if "link" in changes:
+        structure[1] = changes.pop("link")
+    fields = link[1]
     for name, value in changes.items():
-        fields[1 + FIELDS.index(name)] = value
+        fields[1 + (PACKED_FIELDS if packed else FIELDS).index(name)] = value
     return frame(structure, given_buffer if buffer is None else buffer)
 
 
@@ -156,7 +181,7 @@ def numbers(*values: int) -> bytes:
 
 def test_control_what_is_not_forged_is_taken() -> None:
     assert opened(decode(forged())).tolist() == opened(decode(forged(packed=True))).tolist() == [1, 1]
-    assert decode(forged(form=[-20, 300])).shape == (2,)
+    assert decode(forged(exponent=-20, bits=300)).shape == (2,)
 
 
 HOSTILE: dict[str, dict[str, Any]] = {
@@ -169,17 +194,19 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a shape too large": {"shape": [1 << 40]},
     "a shape too large, by product": {"shape": [1 << 20, 1 << 20, 0, 1]},
     "no shape": {"shape": None},
-    "an exponent too low": {"form": [-5000, 128]},
-    "a huge exponent": {"form": [1 << 62, 128]},
-    "too many bits": {"form": [-16, 2046]},
-    "negative bits": {"form": [-16, -1]},
-    "a form of one": {"form": [1]},
-    "a form of text": {"form": ["a", "b"]},
-    "more addends than fit": {"form": [32, 1024, 64, 1025], "packed": True},
-    "negative addends": {"form": [32, 1024, 64, -1], "packed": True},
-    "an odd packing": {"form": [99, 1024, 64, 1], "packed": True},
-    "packed as single": {"form": [-16, 128], "packed": True},
-    "single as packed": {"form": [32, 1024, 64, 1]},
+    "an exponent too low": {"exponent": -5000},
+    "a huge exponent": {"exponent": 1 << 62},
+    "an exponent of text": {"exponent": "a"},
+    "too many bits": {"bits": 2046},
+    "negative bits": {"bits": -1},
+    "no bits": {"bits": None},
+    "more addends than fit": {"addends": 1025, "packed": True},
+    "negative addends": {"addends": -1, "packed": True},
+    "an odd packing": {"packing": [99, 1024, 64], "packed": True},
+    "a short packing": {"packing": [32], "packed": True},
+    "a packing of text": {"packing": ["a", "b", "c"], "packed": True},
+    "another link": {"link": 5},
+    "a key as link": {"link": tagged("syft.paillier.public_key", tagged("tuple", b"", None))},
     "no data": {"data": b"abc"},
     "tags": {"names": [None, ["a"], None]},
     "names": {"names": []},

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import syft as sy
-from syft.exceptions import SyftError, UnserializableError, UsageError
+from syft.exceptions import DecodeError, SyftError, UnserializableError, UsageError
 from syft.he.levelled import protobuf
 from syft.serde import decode, encode
 from tests.he.contexts import bfv, ckks
@@ -76,6 +76,29 @@ def test_control_the_search_finds_a_key_that_is_there(context: sy.he.Context) ->
 def test_nothing_that_is_serialised_has_the_key(context: sy.he.Context) -> None:
     for thing in leaving(context):
         assert not holds(encode(thing), context), thing
+
+
+def test_the_key_is_written_where_that_is_asked_for_and_only_there(context: sy.he.Context) -> None:
+    assert holds(context.to_bytes(include_secret=True), context)
+    assert not holds(context.to_bytes(), context)
+    assert sy.he.context_from_bytes(context.to_bytes()) is context.public()
+    again = sy.he.context_from_bytes(context.to_bytes(include_secret=True))
+    assert torch.equal(tensors(context).decrypt(context=again), tensors(again).decrypt(context=context))
+    product = tensors(again) * tensors(context)
+    assert torch.allclose(product.decrypt(), tensors(context).decrypt() ** 2)
+    with pytest.raises(UsageError, match="public part"):
+        context.public().to_bytes(include_secret=True)
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 100, encode([1, 2]), encode([1]), encode(5)], ids=len)
+def test_bytes_that_are_no_context_are_refused(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        sy.he.context_from_bytes(data)
+
+
+def test_a_secret_key_that_is_none_is_refused() -> None:
+    with pytest.raises(DecodeError, match="SEAL does not accept"):
+        sy.he.context_from_bytes(encode([ckks().public(), b"x" * 1000]))
 
 
 def test_what_is_decoded_cannot_decrypt(context: sy.he.Context) -> None:

@@ -14,9 +14,10 @@ from syft.exceptions import DecodeError, SyftError
 from syft.he.levelled import context as contexts
 from syft.he.levelled import seal
 from syft.he.levelled.context import Context
-from syft.he.levelled.slots import CKKSTensor
+from syft.he.levelled.slots import BFVTensor, CKKSTensor
 from syft.serde import decode, encode
 from syft.serde.registry import REGISTRY
+from syft.workers.accounting import footprint
 from tests.he.contexts import bfv, ckks
 
 
@@ -82,6 +83,13 @@ def test_an_unknown_context_says_what_to_send(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(contexts, "_KNOWN", {})
     with pytest.raises(DecodeError, match=r"context\.send\(worker\)"):
         decode(written)
+
+
+def test_the_memory_of_ciphertexts_is_counted() -> None:
+    x = encrypted(torch.randn(3, 4), ckks())
+    assert 4 * 2 * 8192 * 3 * 8 <= footprint(x) <= 4 * 2 * 8192 * 3 * 8 + 5000
+    assert footprint(x * x) < 0.7 * footprint(x)
+    assert footprint(encrypted(torch.ones(3, 4).long(), bfv())) >= 4 * 2 * 8192 * 4 * 8
 
 
 # --- at workers -----------------------------------------------------------------------------------
@@ -161,6 +169,18 @@ def test_a_ciphertext_of_another_level_or_scheme_is_refused() -> None:
     assert decode(forged(CKKSTensor, tuple(tensor_fields(ciphertexts=lower, level=1)))).level == 1
     with pytest.raises(DecodeError, match="context of bfv"):
         decode(forged(CKKSTensor, tuple(tensor_fields(id=bfv().public().id))))
+
+
+def test_forged_integers_are_refused() -> None:
+    x = encrypted(torch.tensor([[1, 2]]), bfv())
+    fine = [seal.ciphertext_of(v.serialize()) for v in x.child.vectors]
+    fields = [bfv().id, 1, 1, 1.0, "int64", torch.tensor([1, 2])]
+    assert decode(forged(BFVTensor, (*fields, fine))).batch == 1
+    for bad in ([fine[0][:-1], fine[1]], [b"x" * 200] * 2, tensor_fields()[-1]):
+        with pytest.raises(DecodeError):
+            decode(forged(BFVTensor, (*fields, bad)))
+    with pytest.raises(DecodeError, match="no factor"):
+        decode(forged(BFVTensor, (*fields[:3], 2.0, *fields[4:], fine)))
 
 
 NUMBERS = ["degree", "prime_bits", "depth", "scale_bits", "precision", "plain_modulus", "rotations"]

@@ -63,6 +63,19 @@ def blocking(gate: threading.Event) -> ObjectWrapper:
     return ObjectWrapper(lambda: gate.wait(60), id=77, tags=["#block"])
 
 
+def test_a_computation_on_ciphertexts_is_stopped_between_them(served: Serve, connect: Connect) -> None:
+    pytest.importorskip("gmpy2", reason="Paillier's cryptosystem needs gmpy2")
+    public, private = sy.keygen(n_length=2048)
+    bob = connect(served(limits=WorkerLimits(command_seconds=1)))
+    x: Any = torch.ones(20).encrypt(private)  # type: ignore[attr-defined]
+    there, weights = x.send(bob), torch.rand(20, 20_000).send(bob)
+    started = time.monotonic()
+    with pytest.raises(LimitExceededError, match="longer than the 1 s"):
+        (there @ weights).get()
+    assert time.monotonic() - started < 6, "on its own it takes half a minute"
+    assert (there + 1).get().decrypt(private).tolist() == [2] * 20
+
+
 def test_a_plan_is_stopped_between_its_steps(served: Serve, connect: Connect) -> None:
     bob = connect(served(limits=WorkerLimits(command_seconds=SHORT)))
     there, x = long_plan().send(bob), torch.eye(500).send(bob)

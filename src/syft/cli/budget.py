@@ -39,24 +39,24 @@ def budget(
         raise UsageError(f"there is no ledger {ledger}; a worker makes one when it runs with --privacy")
     with Ledger(ledger) as opened:
         rows = [_row(opened, user) for user in opened.users()]
-        shared = opened.shared_budget()
-        if shared is not None:
-            rows.append(_figures(EVERYBODY, shared, opened.spent_by_all(), len(opened.history())))
+        limit = opened.shared_budget()
+        shared = None if limit is None else _figures(EVERYBODY, limit, opened.spent_by_all(), opened.releases())
         releases = [_release(release) for release in opened.history()] if history else []
     if as_json:
-        typer.echo(json.dumps({"users": rows, **({"releases": releases} if history else {})}, indent=2))
+        found = {"users": rows, "everybody": shared, **({"releases": releases} if history else {})}
+        typer.echo(json.dumps(found, indent=2))
         return
     console = Console(highlight=False)
-    if not rows:
+    if not rows and shared is None:
         console.print("nobody has a budget", markup=False)
         return
-    console.print(_table(rows))
+    console.print(_table(rows if shared is None else [*rows, shared]))
     if history:
         console.print(_history_table(releases))
 
 
 def _row(ledger: Ledger, user: str | None) -> dict[str, Any]:
-    return _figures(user, ledger.budget(user), ledger.spent(user), len(ledger.history(user)))
+    return _figures(user, ledger.budget(user), ledger.spent(user), ledger.releases(user))
 
 
 def _figures(user: str | None, budget: Budget | None, spent: float, releases: int) -> dict[str, Any]:

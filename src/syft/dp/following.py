@@ -80,7 +80,8 @@ class FollowedPass(TorchFunctionMode):
         hidden = {key: value.detach() if isinstance(value, torch.Tensor) else value for key, value in named.items()}
         seen = {key: hidden[key] if key in owners else value for key, value in named.items()}
         result: torch.Tensor = op(**seen)
-        use = functools.partial(self._contribute, op, hidden, owners, hidden["input"]._version)
+        # Nothing of `outputs` may be in there: no collector sees a circle through the hooks of a tensor.
+        use = functools.partial(_contribute, self.arrive, self.batch, op, hidden, owners, hidden["input"]._version)
         if result.requires_grad:
             result.register_hook(use)
         else:
@@ -88,17 +89,24 @@ class FollowedPass(TorchFunctionMode):
         self.outputs.append(result)
         return result
 
-    def _contribute(
-        self, op: Any, seen: dict[str, Any], owners: dict[str, str], version: int, gradient: torch.Tensor
-    ) -> None:
-        if seen["input"]._version != version:
-            raise UsageError(
-                f"the input of {op.__name__} was changed in place before the backward pass, so the gradients of single "
-                "samples are lost. Use the op that makes a new tensor."
-            )
-        with torch.no_grad():
-            parts = RULES[op](gradient.detach(), **seen)
-        self.arrive(self.batch, {owner: parts[argument] for argument, owner in owners.items()})
+
+def _contribute(
+    arrive: Arrive,
+    batch: int,
+    op: Any,
+    seen: dict[str, Any],
+    owners: dict[str, str],
+    version: int,
+    gradient: torch.Tensor,
+) -> None:
+    if seen["input"]._version != version:
+        raise UsageError(
+            f"the input of {op.__name__} was changed in place before the backward pass, so the gradients of single "
+            "samples are lost. Use the op that makes a new tensor."
+        )
+    with torch.no_grad():
+        parts = RULES[op](gradient.detach(), **seen)
+    arrive(batch, {owner: parts[argument] for argument, owner in owners.items()})
 
 
 class _Tap(torch.autograd.Function):

@@ -46,6 +46,7 @@ _SCHEMA = (
     """CREATE TABLE releases (
         number INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
         what TEXT NOT NULL, events TEXT NOT NULL)""",
+    "CREATE INDEX by_user ON releases (kind, name)",
     """CREATE TABLE totals (
         kind TEXT NOT NULL, name TEXT NOT NULL, event TEXT NOT NULL, count INTEGER NOT NULL,
         PRIMARY KEY (kind, name, event))""",
@@ -266,6 +267,16 @@ class Ledger:
                 where = f"{query} WHERE kind = ? AND name = ? ORDER BY number"
                 rows = connection.execute(where, _owner(user)).fetchall()
         return [_release(*row) for row in rows]
+
+    def releases(self, user: str | None | type[Any] = Any) -> int:
+        """How many lines `history` has."""
+        with self._reading() as connection:
+            if user is Any:
+                row = connection.execute("SELECT count(*) FROM releases").fetchone()
+            else:
+                where = "SELECT count(*) FROM releases WHERE kind = ? AND name = ?"
+                row = connection.execute(where, _owner(user)).fetchone()
+        return int(row[0])
 
     # --- the file -----------------------------------------------------------------------------------
 

@@ -50,7 +50,10 @@ def plot_spending(
     axes.set_xlabel(unit, color=_INK)
     axes.set_ylabel(f"ε spent (at δ = {delta:g})", color=_INK)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, labelcolor=_INK, reverse=len(lines) > 1)
+    whole = all(float(step).is_integer() for points in lines.values() for step, _ in points)
+    axes.xaxis.get_major_locator().set_params(integer=whole)
+    # Beside the lines: inside, some line would run through it.
+    axes.legend(frameon=False, labelcolor=_INK, reverse=True, loc="upper left", bbox_to_anchor=(1, 1))
     return _written(figure, path)
 
 
@@ -89,7 +92,7 @@ def plot_accuracy(
     axes.plot(epsilons, percent, color=_COLOURS[0], marker="o", linewidth=2, markersize=6, label="with privacy")
     for epsilon, value in zip(epsilons, percent, strict=True):
         axes.annotate(
-            f"{value:.1f}", (epsilon, value), textcoords="offset points", xytext=(0, -16), ha="center", color=_INK
+            f"{value:.1f}", (epsilon, value), textcoords="offset points", xytext=(0, 9), ha="center", color=_INK
         )
     if plain is not None:
         axes.axhline(

@@ -10,6 +10,7 @@ that is not a number counts as the number within the bounds that is nearest to 0
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ _SMALLEST, _LARGEST = 1e-30, 1e30
 _FINEST = 10_000  # denominator of a quantile
 
 Mechanism = LaplaceMechanism | GaussianMechanism
+
+
+@functools.lru_cache(maxsize=256)
+def _noise_multiplier(epsilon: float, delta: float) -> float:
+    return noise_multiplier_for(epsilon, delta, 1.0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ class Noise:
         if self.delta == 0:
             return LaplaceMechanism(sensitivity * values, self.epsilon / parts)
         # Calibrated by the accountant of the ledger, so that the answer costs there what was asked for.
-        multiplier = noise_multiplier_for(self.epsilon, self.delta, 1.0, 1) * math.sqrt(parts)
+        multiplier = _noise_multiplier(self.epsilon, self.delta) * math.sqrt(parts)
         return GaussianMechanism(sensitivity * math.sqrt(values) * (1 + 1e-12), multiplier)
 
 
@@ -226,13 +232,13 @@ class Mean(Query):
         return tuple(mechanism.event for mechanism in self._mechanisms(shape))
 
     def answer(self, values: torch.Tensor) -> Any:
-        """Float64 within the bounds."""
+        """Float64 within the bounds, and but for these on a grid that is as fine as the rows' is."""
         sums, rows = self.bounds.total(values)
         for_sum, for_count = self._mechanisms(values.shape)
         step, middle = Fraction(2) ** self.bounds.exponent, self._middle()
         distances = for_sum.release_exactly([step * (sum_ - middle * rows) for sum_ in sums])
         count = max(1.0, float(for_count.release_exactly([Fraction(rows)])[0]))
-        means = middle * 2.0**self.bounds.exponent + distances / count
+        means = (middle + np.rint(np.ldexp(distances / count, -self.bounds.exponent))) * 2.0**self.bounds.exponent
         return _shaped(np.clip(means, self.bounds.lower, self.bounds.upper), values.shape[1:])
 
     def _middle(self) -> int:

@@ -196,7 +196,7 @@ class PrivacyService:
             "delta": None if held is None else held.delta,
             "spent": self.ledger.spent(asker),
             "remaining": self.ledger.remaining(asker),
-            "releases": len(self.ledger.history(asker)),
+            "releases": self.ledger.releases(asker),
         }
 
     def charge(self, user: Any, event: PrivacyEvent, what: str) -> None:

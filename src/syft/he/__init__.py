@@ -7,7 +7,7 @@ from syft.he.levelled import rules as _rules  # noqa: F401 - registers what is c
 from syft.he.levelled import rules_layers as _rules_layers  # noqa: F401 - likewise
 from syft.he.levelled import travel as _travel  # noqa: F401 - registers the wire forms
 from syft.he.levelled.activations import Polynomial, Square, levels_needed
-from syft.he.levelled.context import Context, bfv_context, ckks_context
+from syft.he.levelled.context import Context, bfv_context, ckks_context, context_from_bytes
 from syft.he.levelled.slots import BFVTensor, CKKSTensor
 from syft.he.levelled.tensor import CiphertextTensor
 
@@ -20,5 +20,6 @@ __all__ = [
     "Square",
     "bfv_context",
     "ckks_context",
+    "context_from_bytes",
     "levels_needed",
 ]

@@ -55,6 +55,8 @@ def may_see(value: Any, user: Any) -> bool:
         allow = getattr(type(value), "allow", None)
         if allow is not None and not allow(value, user):
             return False
+        if getattr(type(value), "sealed", False):
+            return True  # what is encrypted; encoding it just to look at its parts would take long
     return all(may_see(part, user) for part in _parts(value))
 
 

@@ -12,7 +12,7 @@ import torch
 
 from syft.core.messages import ObjectId
 from syft.core.metadata import existing_metadata, metadata_of
-from syft.tensors.base import SyftTensor, is_wrapper, link_of, wrap
+from syft.tensors.base import SyftTensor, WrappedParameter, Wrapper, is_wrapper, link_of, wrap
 from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.private import PrivateTensor
 from syft.workers.accounting import OwnersKey
@@ -126,7 +126,8 @@ def _is_torchs_own(tensor: torch.Tensor) -> bool:
 
 def _like(tensor: torch.Tensor) -> torch.Tensor:
     if is_wrapper(tensor):
-        return wrap(_like_link(link_of(tensor)))
+        twin = _like_link(link_of(tensor))
+        return wrap(twin) if type(tensor) in (Wrapper, WrappedParameter) else type(tensor)(twin)
     bare = tensor.detach()
     return _named(tensor, _lazy_clone(bare) if _is_torchs_own(bare) else bare.clone())
 

@@ -1,8 +1,8 @@
 """How long a worker computes for one message of a client, and for one training.
 
-A kernel of torch cannot be interrupted. So time is looked at between the steps of plans and the batches of trainings,
-where a message can be refused in order; and by `Sessions.tick`, which gives up a session whose message does not come to
-such a place.
+A kernel of torch cannot be interrupted. So time is looked at between the steps of plans, the batches of trainings and
+the ciphertexts of a tensor (`syft.core.pacing`), where a message can be refused in order; and by `Sessions.tick`, which
+gives up a session whose message does not come to such a place.
 """
 
 from __future__ import annotations

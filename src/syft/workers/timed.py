@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from syft.core.pacing import GO_ON
 from syft.transports.channel import Handle
 from syft.transports.stream import Buffer, Parcel
 from syft.workers.limits import WorkerLimits
@@ -29,10 +30,11 @@ class Timed:
 
     def __call__(self, parcel: Parcel) -> Sequence[Buffer] | None:
         self.limit.begin()
-        before = TIME_LIMIT.set(self.limit)
+        before, paced = TIME_LIMIT.set(self.limit), GO_ON.set(self.limit.check)
         try:
             return self._handle(parcel)
         finally:
+            GO_ON.reset(paced)
             TIME_LIMIT.reset(before)
             self.limit.end()
 
@@ -43,8 +45,10 @@ def within(limits: WorkerLimits) -> Iterator[None]:
     limit = TimeLimit(limits.command_seconds, limits.training_seconds)
     limit.begin()
     size, time = RUN_LIMITS.set(RunLimits(limits.result_bytes, limits.stored_bytes)), TIME_LIMIT.set(limit)
+    paced = GO_ON.set(limit.check)
     try:
         yield
     finally:
+        GO_ON.reset(paced)
         TIME_LIMIT.reset(time)
         RUN_LIMITS.reset(size)

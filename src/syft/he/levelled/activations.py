@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from syft.he.levelled.levels import CountingContext
+from syft.he.levelled.levels import COUNTED, CountingContext
 from syft.he.levelled.polynomials import polyval
 from syft.he.levelled.slots import CKKSTensor
 from syft.he.levelled.tensor import CiphertextTensor
@@ -69,7 +69,7 @@ def levels_needed(model: Callable[[Any], Any], example: torch.Tensor) -> int:
     """
     shape = example.shape[1:]
     places = torch.arange(1, shape.numel() + 1).reshape(shape)
-    link = CKKSTensor(CountingContext(), [None] * shape.numel(), places, example.shape[0], 0)
+    link = CKKSTensor(CountingContext(), [COUNTED] * shape.numel(), places, example.shape[0], 0)
     with torch.no_grad():
         out = model(CiphertextTensor(link))
     return -int(out.child.level)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from syft.core.optional import require
-from syft.he.levelled.arithmetic import Plain, Vector
+from syft.core.pacing import paced
+from syft.he.levelled.arithmetic import Plain, Sums, Vector, summed
 from syft.he.levelled.parameters import Parameters
 from syft.he.levelled.seal import vector
 
 
-class BfvArithmetic:
+class BfvArithmetic(Sums):
     """Arithmetic on ciphertexts of a BFV context; its levels are products that the noise leaves room for.
 
     Args:
@@ -30,21 +31,6 @@ class BfvArithmetic:
     def encrypt(self, values: list[Any]) -> Vector:
         """See `Arithmetic`."""
         return self._make(self._native, values)
-
-    def add(self, a: Vector, b: Vector) -> Vector:
-        """See `Arithmetic`."""
-        return a.add(b)
-
-    def total(self, parts: Sequence[Vector]) -> Vector:
-        """See `Arithmetic`."""
-        out = parts[0].add(parts[1])
-        for part in parts[2:]:
-            out.add_(part)
-        return out
-
-    def subtract(self, a: Vector, b: Vector) -> Vector:
-        """See `Arithmetic`."""
-        return a.sub(b)
 
     def negate(self, a: Vector) -> Vector:
         """See `Arithmetic`."""
@@ -74,20 +60,10 @@ class BfvArithmetic:
         """See `Arithmetic`: as much noise as a product of ciphertexts makes, if the numbers are large."""
         return 1
 
-    def weighted(self, parts: Sequence[Vector], rows: Sequence[Any], level: int) -> list[Vector]:
+    def weighted(self, parts: Sequence[Vector], rows: Sequence[Any], level: int) -> list[Vector | None]:
         """See `Arithmetic`."""
-        out = []
-        for row in rows:
-            terms = [(part, int(weight)) for part, weight in zip(parts, row, strict=True) if weight]
-            total = self.multiply_corrected(*terms[0])
-            for part, weight in terms[1:]:
-                total.add_(self.multiply_corrected(part, weight))
-            out.append(total)
-        return out
-
-    def sum_slots(self, a: Vector) -> Vector:
-        """See `Arithmetic`."""
-        return a.sum()
+        rows = [[(part, weight) for part, weight in zip(parts, row, strict=True) if weight] for row in rows]
+        return [summed((self.multiply_corrected(*term) for term in row), owned=True) for row in paced(rows)]
 
     def load(self, ciphertext: bytes, size: int, level: int) -> Vector:
         """A ciphertext that came from elsewhere; see `syft.he.levelled.ckks.CkksArithmetic.load`."""

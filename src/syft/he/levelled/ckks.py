@@ -16,13 +16,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from syft.core.optional import require
+from syft.core.pacing import paced
 from syft.he.levelled import protobuf
-from syft.he.levelled.arithmetic import Plain, Vector
+from syft.he.levelled.arithmetic import Plain, Sums, Vector, summed
 from syft.he.levelled.parameters import Parameters, primes
 from syft.he.levelled.seal import vector, version, zero
 
+_KEPT_ZEROS = 64  # a few for each level and number of samples
 
-class CkksArithmetic:
+
+class CkksArithmetic(Sums):
     """Arithmetic on ciphertexts of a CKKS context.
 
     Args:
@@ -51,21 +54,6 @@ class CkksArithmetic:
     def encrypt(self, values: list[float]) -> Vector:
         """See `Arithmetic`."""
         return self._make(self._native, values)
-
-    def add(self, a: Vector, b: Vector) -> Vector:
-        """See `Arithmetic`."""
-        return a.add(b)
-
-    def total(self, parts: Sequence[Vector]) -> Vector:
-        """See `Arithmetic`."""
-        out = parts[0].add(parts[1])
-        for part in parts[2:]:
-            out.add_(part)
-        return out
-
-    def subtract(self, a: Vector, b: Vector) -> Vector:
-        """See `Arithmetic`."""
-        return a.sub(b)
 
     def negate(self, a: Vector) -> Vector:
         """See `Arithmetic`."""
@@ -96,18 +84,16 @@ class CkksArithmetic:
         """See `Arithmetic`."""
         return 1
 
-    def weighted(self, parts: Sequence[Vector], rows: Sequence[Any], level: int) -> list[Vector]:
+    def weighted(self, parts: Sequence[Vector], rows: Sequence[Any], level: int) -> list[Vector | None]:
         """See `Arithmetic`."""
         correction, size = self.correction(level), parts[0].size()
         entry = self._zero(self._late, level, self._scale, self._scale, size)
         late = [entry.add(part) for part in parts]
-        out = []
-        for row in rows:
+        out: list[Vector | None] = []
+        for row in paced(rows):
             terms = [(part, weight) for part, weight in zip(late, row, strict=True) if abs(weight) > self.tiny]
-            total = terms[0][0].mul_plain(terms[0][1] * correction)
-            for part, weight in terms[1:]:
-                total.add_(part.mul_plain(weight * correction))
-            out.append(self._rescaled(total, level, size))
+            total = summed((part.mul_plain(weight * correction) for part, weight in terms), owned=True)
+            out.append(None if total is None else self._rescaled(total, level, size))
         return out
 
     def _rescaled(self, total: Vector, level: int, size: int) -> Vector:
@@ -120,10 +106,6 @@ class CkksArithmetic:
         out.mul_plain_(1 / self._scale)
         out.link_context(self._native)
         return out
-
-    def sum_slots(self, a: Vector) -> Vector:
-        """See `Arithmetic`."""
-        return a.sum()
 
     def load(self, ciphertext: bytes, size: int, level: int) -> Vector:
         """A ciphertext that came from elsewhere.
@@ -157,6 +139,8 @@ class CkksArithmetic:
         key = (native is self._late, level, scale, plain_scale, size)
         found = self._zeros.get(key)
         if found is None:
+            if len(self._zeros) >= _KEPT_ZEROS:
+                self._zeros.clear()
             made = zero(self._parms_id(level), self._parameters.degree, level + 1, scale, self._version)
             found = self._zeros[key] = self._make(native, vector(made, size, plain_scale))
         return found

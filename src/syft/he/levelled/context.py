@@ -16,11 +16,12 @@ from syft.core.ids import new_id
 from syft.core.messages import Put
 from syft.core.optional import require
 from syft.core.session import SESSION
-from syft.exceptions import EncryptionParametersError, UnserializableError, UsageError
+from syft.exceptions import DecodeError, EncryptionParametersError, UnserializableError, UsageError
 from syft.he.levelled import protobuf
 from syft.he.levelled.bfv import BfvArithmetic
 from syft.he.levelled.ckks import CkksArithmetic
 from syft.he.levelled.parameters import Parameters, bfv_parameters, check_security, ckks_parameters
+from syft.serde.codec import decode, encode
 from syft.tensors.object_pointer import ObjectPointer
 
 _KNOWN: WeakValueDictionary[str, Context] = WeakValueDictionary()
@@ -74,7 +75,7 @@ class Context:
 
     @cached_property
     def _public(self) -> Context:
-        return known(Context(self.parameters, self.keys))
+        return known(type(self)(self.parameters, self.keys))
 
     def public(self) -> Context:
         """The part without the secret key: it encrypts and computes."""
@@ -129,6 +130,24 @@ class Context:
             pointer = ObjectPointer(worker, id, garbage_collect_data=False)
         return pointer
 
+    def to_bytes(self, *, include_secret: bool = False) -> bytes:
+        """What `context_from_bytes` makes the context of again.
+
+        Args:
+            include_secret: write the secret key, too. Whoever has the bytes then reads all that is encrypted: keep
+                them as you keep passwords.
+
+        Raises:
+            UsageError: this context has no secret key.
+        """
+        if not include_secret:
+            return encode([self.public(), b""])
+        if self._secret is None:
+            raise UsageError("this context is the public part, and has no secret key to write")
+        (private,) = protobuf.fields(self._secret.serialize(save_secret_key=True))[3]
+        (secret,) = protobuf.fields(private)[1]
+        return encode([self.public(), secret])
+
     def __repr__(self) -> str:
         p = self.parameters
         exact = f"precision {p.precision} bits" if p.scheme == "ckks" else f"integers modulo {p.plain_modulus}"
@@ -140,6 +159,19 @@ class Context:
             "a context of homomorphic encryption is not pickled or copied; syft.serde.serialize(context) writes its "
             "public part"
         )
+
+
+class CKKSContext(Context):
+    """For real numbers."""
+
+
+class BFVContext(Context):
+    """For integers."""
+
+
+def context_of(parameters: Parameters, keys: tuple[bytes, bytes, bytes], secret: Any = None) -> Context:
+    """A context of the kind that the parameters say."""
+    return (CKKSContext if parameters.scheme == "ckks" else BFVContext)(parameters, keys, secret)
 
 
 def known(context: Context) -> Context:
@@ -165,6 +197,35 @@ def context_named(id: str) -> Context:
             "context.send(worker)"
         )
     return found
+
+
+def context_from_bytes(data: bytes) -> Context:
+    """A context of what `Context.to_bytes` wrote, with the secret key if that was written.
+
+    Args:
+        data: from a place that nobody else writes to.
+
+    Raises:
+        DecodeError: it is no context.
+
+    Example:
+        >>> import syft as sy
+        >>> context = ckks_context(depth=1)
+        >>> again = context_from_bytes(context.to_bytes(include_secret=True))
+        >>> again.has_secret_key, again.id == context.id
+        (True, True)
+    """
+    parts = decode(data)
+    if not (isinstance(parts, list) and len(parts) == 2 and isinstance(parts[0], Context) and type(parts[1]) is bytes):
+        raise DecodeError("these bytes are no context; Context.to_bytes writes one")
+    public, secret = parts
+    if not secret:
+        return public
+    try:
+        native = load_native(public.parameters, public.keys, secret)
+    except ValueError as error:
+        raise DecodeError(str(error)) from None
+    return context_of(public.parameters, public.keys, native)
 
 
 def ckks_context(
@@ -276,7 +337,7 @@ def _fresh(parameters: Parameters) -> Context:
     (keys,) = protobuf.fields(native.serialize(save_secret_key=False))[2]
     found = protobuf.fields(keys)
     public, multiply, rotate = (found.get(number, [b""])[0] for number in (1, 4, 5))
-    return Context(parameters, (public, multiply, rotate), native)
+    return context_of(parameters, (public, multiply, rotate), native)
 
 
 _AUTOMATIC = 7  # TenSEAL's flags: relinearise, rescale and switch moduli without being told to
@@ -294,8 +355,13 @@ def _seal_parameters(parameters: Parameters) -> bytes:
     return written
 
 
-def load_native(parameters: Parameters, keys: tuple[bytes, bytes, bytes]) -> Any:
-    """TenSEAL's context over public keys.
+def load_native(parameters: Parameters, keys: tuple[bytes, bytes, bytes], secret: bytes = b"") -> Any:
+    """TenSEAL's context over keys.
+
+    Args:
+        parameters: of it.
+        keys: see `Context`.
+        secret: the secret key as SEAL writes it; empty for none. With it, TenSEAL does not read those to multiply.
 
     Raises:
         ValueError: SEAL does not take them for keys of these parameters.
@@ -306,6 +372,8 @@ def load_native(parameters: Parameters, keys: tuple[bytes, bytes, bytes]) -> Any
     inner = protobuf.message(1, public) + protobuf.integer(2, _AUTOMATIC) + protobuf.double(3, scale)
     inner += protobuf.message(4, multiply) + (protobuf.message(5, rotate) if rotate else b"")
     whole = protobuf.message(1, _seal_parameters(parameters)) + protobuf.message(2, inner)
+    if secret:
+        whole += protobuf.message(3, protobuf.message(1, secret))
     try:
         return tenseal.context_from(whole, n_threads=1)
     except (RuntimeError, ValueError) as error:

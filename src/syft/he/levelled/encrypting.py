@@ -9,13 +9,13 @@ import torch
 
 from syft.encoded.encryption import decryption, encryption
 from syft.exceptions import EncodingError, KeyMismatchError, UsageError
-from syft.he.levelled.context import Context
+from syft.he.levelled.context import BFVContext, CKKSContext, Context
 from syft.he.levelled.operations import in_range
 from syft.he.levelled.slots import KINDS, BFVTensor, CiphertextLink, CKKSTensor
 from syft.he.levelled.tensor import CiphertextTensor
 
 
-@encryption("ckks", call="x.encrypt(protocol='ckks', context=sy.he.ckks_context())")
+@encryption("ckks", call="x.encrypt(protocol='ckks', context=sy.he.ckks_context())", keys=(CKKSContext,))
 def encrypt_real(tensor: torch.Tensor, context: Any = None, *, protocol: str = "ckks") -> CiphertextTensor:
     """Encrypt real numbers.
 
@@ -41,7 +41,7 @@ def encrypt_real(tensor: torch.Tensor, context: Any = None, *, protocol: str = "
     return CiphertextTensor(_encrypted(values, context, dtype))
 
 
-@encryption("bfv", call="x.encrypt(protocol='bfv', context=sy.he.bfv_context())")
+@encryption("bfv", call="x.encrypt(protocol='bfv', context=sy.he.bfv_context())", keys=(BFVContext,))
 def encrypt_integers(tensor: torch.Tensor, context: Any = None, *, protocol: str = "bfv") -> CiphertextTensor:
     """Encrypt integers.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
+from syft.core.pacing import paced
 from syft.exceptions import EncodingError, UnsupportedOp
 from syft.he.levelled.arithmetic import Vector
 from syft.he.levelled.slots import CiphertextLink, aligned, broadcast, broadcast_plain, joined, same_context, times
@@ -67,20 +67,42 @@ def _pairwise(
         first, second = broadcast(a, b)
     count = first.numel()
     if count == len(a.vectors) == len(b.vectors) and torch.equal(first, second):
-        pairs = zip(a.vectors, b.vectors, strict=True)  # as most tensors lie; looking each pair up takes longer
-        return a.with_vectors([operate(u, v) for u, v in pairs], first, level, factor)
-    made: dict[tuple[int, int], int] = {}
-    out: list[Vector] = []
-    found = []
-    for i, j in zip(first.reshape(-1).tolist(), second.reshape(-1).tolist(), strict=True):
-        if (i, j) not in made:
+        # As most tensors lie; looking each pair up takes longer.
+        made = [operate(u, v) for u, v in paced(zip(a.vectors, b.vectors, strict=True))]
+        if None not in made:
+            return a.with_vectors(made, first, level, factor)
+    known: dict[tuple[int, int], int] = {}
+    out = Ciphertexts()
+    for i, j in paced(zip(first.reshape(-1).tolist(), second.reshape(-1).tolist(), strict=True)):
+        if (i, j) not in known:
             if i and j:
-                out.append(operate(a.vector(i), b.vector(j)))
-            elif alone is not None and (i or j):
-                out.append(a.vector(i) if i else alone(b.vector(j)))
-            made[i, j] = len(out) if (i and j) or (alone is not None and (i or j)) else 0
-        found.append(made[i, j])
-    return a.with_vectors(out, torch.tensor(found).reshape(first.shape), level, factor)
+                known[i, j] = out.put(operate(a.vector(i), b.vector(j)))
+            elif alone is None or i == j:
+                known[i, j] = 0
+            else:
+                known[i, j] = out.put(a.vector(i) if i else alone(b.vector(j)))
+        out.places.append(known[i, j])
+    return out.like(a, first.shape, level, factor)
+
+
+class Ciphertexts:
+    """Those of a result, and where they stand, while it is made."""
+
+    def __init__(self) -> None:
+        self.vectors: list[Vector] = []
+        self.places: list[int] = []
+
+    def put(self, made: Vector | None) -> int:
+        """One more, which may be zero; its place."""
+        if made is None:
+            return 0
+        self.vectors.append(made)
+        return len(self.vectors)
+
+    def like(self, a: Link, shape: Any, level: int, factor: float) -> Link:
+        """All of them for the samples of a tensor."""
+        places = torch.tensor(self.places, dtype=torch.int64).reshape(shape)
+        return a.with_vectors(self.vectors, places, level, factor)
 
 
 def add_plain(a: Link, plain: torch.Tensor) -> Link:
@@ -126,14 +148,10 @@ def _with_plain(a: Link, values: torch.Tensor, operate: Callable[[int, Any], Any
         numbers = values[tuple(lead)].expand(sample).reshape(-1).tolist()
     else:
         numbers = values.expand(a.size, *sample).reshape(a.size, -1).t().tolist()
-    out: list[Vector] = []
-    found = []
-    for place, number in zip(places.reshape(-1).tolist(), numbers, strict=True):
-        made = operate(place, number)
-        if made is not None:
-            out.append(made)
-        found.append(0 if made is None else len(out))
-    return a.with_vectors(out, torch.tensor(found).reshape(sample), level, factor)
+    out = Ciphertexts()
+    for place, number in paced(zip(places.reshape(-1).tolist(), numbers, strict=True)):
+        out.places.append(out.put(operate(place, number)))
+    return out.like(a, sample, level, factor)
 
 
 def negate(a: Link) -> Link:
@@ -161,16 +179,12 @@ def _sum_places(a: Link, dims: list[int], keepdim: bool) -> Link:
     arithmetic = a.arithmetic
     rest = [d for d in range(a.places.dim()) if d not in dims]
     rows = a.places.permute(*rest, *dims).reshape(*[a.places.shape[d] for d in rest], -1)
-    out: list[Vector] = []
-    places = torch.zeros(rows.shape[:-1], dtype=torch.int64)
-    for at, row in enumerate(rows.reshape(-1, rows.shape[-1]).tolist()):
+    out = Ciphertexts()
+    for row in paced(rows.reshape(-1, rows.shape[-1]).tolist()):
         parts = [a.vector(place) for place in row if place]
-        if parts:
-            out.append(arithmetic.total(parts) if len(parts) > 1 else parts[0])
-            places.view(-1)[at] = len(out)
-    if keepdim:
-        places = places.reshape([1 if d in dims else size for d, size in enumerate(a.places.shape)])
-    return a.with_vectors(out, places, a.level, a.factor)
+        out.places.append(out.put(arithmetic.total(parts) if parts else None))
+    shape = [1 if d in dims else size for d, size in enumerate(a.places.shape)] if keepdim else rows.shape[:-1]
+    return out.like(a, shape, a.level, a.factor)
 
 
 def _sum_samples(a: Link) -> Link:
@@ -194,35 +208,14 @@ def weighted(a: Link, rows: torch.Tensor, weights: torch.Tensor) -> Link:
     Returns:
         A link whose places are (positions, outputs).
     """
-    values = _checked(a, weights).numpy()
+    values = _checked(a, weights)
     arithmetic, level = a.arithmetic, a.below()
-    out: list[Vector] = []
-    places = torch.zeros(rows.shape[0], values.shape[0], dtype=torch.int64)
-    for position, row in enumerate(rows.tolist()):
+    out = Ciphertexts()
+    for row in paced(rows.tolist()):
         here = [i for i, place in enumerate(row) if place]
-        here_weights = values[:, here]
-        filled = np.abs(here_weights).max(axis=1, initial=0) > arithmetic.tiny
-        if filled.any():
-            parts = [a.vector(row[i]) for i in here]
-            made = arithmetic.weighted(parts, here_weights[filled].tolist(), a.level)
-            places[position, torch.from_numpy(filled)] = torch.arange(1, len(made) + 1) + len(out)
-            out += made
-    return a.with_vectors(out, places, level, a.factor)
-
-
-def inner(a: Link, b: Link, left: torch.Tensor, right: torch.Tensor) -> Link:
-    """Sums of products of encrypted numbers; they take one level.
-
-    Args:
-        a: first operand.
-        b: second operand.
-        left: int64, (results, terms): places in a.
-        right: likewise in b.
-
-    Returns:
-        A link whose places are (results,).
-    """
-    return total(multiply(a.with_places(left), b.with_places(right)), [2])
+        made = arithmetic.weighted([a.vector(row[i]) for i in here], values[:, here].tolist(), a.level) if here else []
+        out.places += [out.put(vector) for vector in made] if here else [0] * len(values)
+    return out.like(a, (rows.shape[0], values.shape[0]), level, a.factor)
 
 
 def concatenated(parts: list[Link], dim: int) -> Link:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from syft.encoded.moves import MOVES, move
+from syft.encoded.moves import MOVES, move, moved_shape
 from syft.exceptions import UnsupportedOp
 from syft.he.levelled import operations
 from syft.he.levelled.operations import add_plain, multiply_plain, negate, total, weighted
-from syft.he.levelled.slots import CiphertextLink
-from syft.he.levelled.tensor import rule
+from syft.he.levelled.slots import CiphertextLink, check_elements
+from syft.he.levelled.tensor import CiphertextTensor, composed, rule
 
 aten = torch.ops.aten
 Link = CiphertextLink
@@ -20,6 +20,7 @@ Link = CiphertextLink
 
 def _moving(name: str) -> Callable[..., Link]:
     def moved(a: Link, *args: Any) -> Link:
+        check_elements(moved_shape(name, a.shape, args).numel())
         return a.moved(lambda places: move(name, places, *args))
 
     return moved
@@ -42,6 +43,7 @@ def _view(a: Link, shape: Any, *strides: Any) -> Link:
 def _pad(a: Link, pad: Any, value: Any = 0) -> Link:
     if value:
         raise UnsupportedOp("an encrypted tensor is padded with zeros; add other numbers afterwards")
+    check_elements(moved_shape("constant_pad_nd", a.shape, (list(pad), 0)).numel())
     return a.moved(lambda places: torch.constant_pad_nd(places, list(pad), 0))
 
 
@@ -82,6 +84,14 @@ def _add(a: Any, b: Any, alpha: Any = 1) -> Link:
     return add_plain(a, plain(b)) if isinstance(a, Link) else add_plain(b, plain(a))
 
 
+def _operator(rule: Callable[..., Link]) -> Callable[..., CiphertextTensor]:
+    def operate(a: Any, b: Any, **kwargs: Any) -> CiphertextTensor:
+        first, second = (x.child if type(x) is CiphertextTensor else x for x in (a, b))
+        return CiphertextTensor(rule(first, second, **kwargs))
+
+    return operate
+
+
 @rule(aten.sub)
 def _sub(a: Any, b: Any, alpha: Any = 1) -> Link:
     if alpha == 1 and isinstance(a, Link) and isinstance(b, Link):
@@ -102,6 +112,12 @@ def _neg(a: Link) -> Link:
 @rule(aten.mul)
 def _mul(a: Any, b: Any) -> Link:
     return multiply(a, b)
+
+
+# The commonest operators need nothing of what torch does on the way to its elementary ops.
+composed(torch.Tensor.add)(_operator(_add))
+composed(torch.Tensor.sub)(_operator(_sub))
+composed(torch.Tensor.mul)(_operator(_mul))
 
 
 @rule(aten.div)
@@ -164,6 +180,12 @@ def _cat(parts: Any, dim: int = 0) -> Link:
     if not all(isinstance(part, Link) for part in parts):
         raise UnsupportedOp("plain and encrypted tensors are not joined; encrypt the plain ones first")
     return operations.concatenated(list(parts), dim)
+
+
+@rule(aten.stack)
+def _stack(parts: Any, dim: int = 0) -> Link:
+    where = dim % (len(parts[0].shape) + 1)
+    return _cat([part.moved(lambda places: places.unsqueeze(where)) for part in parts], where)
 
 
 @rule(aten.mm, aten.matmul, aten.mv)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import _VF
 
 from syft.exceptions import UnsupportedOp
 from syft.he.levelled.operations import add_plain, total, weighted
-from syft.he.levelled.slots import CiphertextLink
+from syft.he.levelled.slots import CiphertextLink, check_elements
 from syft.he.levelled.tensor import REMEDIES, CiphertextTensor, composed, refuse, rule
 
 aten = torch.ops.aten
@@ -67,10 +68,16 @@ def _convolution(
 
 def _windows(places: torch.Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> torch.Tensor:
     """The places under a kernel at each of its positions: (channels, *positions, *kernel)."""
+    spans = [(size - 1) * gap + 1 for size, gap in zip(kernel, dilation, strict=True)]
+    padded = [size + 2 * p for size, p in zip(places.shape[1:], padding, strict=True)]
+    if any(span > size for span, size in zip(spans, padded, strict=True)):
+        raise UnsupportedOp(f"a kernel that reaches over {spans} does not fit {padded} with padding")
+    positions = [(size - span) // step + 1 for size, span, step in zip(padded, spans, stride, strict=True)]
+    check_elements(places.shape[0] * max(math.prod(padded), math.prod(positions) * math.prod(kernel)))
     pad = [p for size in reversed(padding) for p in (size, size)]
     out = torch.constant_pad_nd(places, pad, 0)
-    for dim, (size, step, gap) in enumerate(zip(kernel, stride, dilation, strict=True)):
-        out = out.unfold(1 + dim, (size - 1) * gap + 1, step)[..., ::gap]
+    for dim, (span, step, gap) in enumerate(zip(spans, stride, dilation, strict=True)):
+        out = out.unfold(1 + dim, span, step)[..., ::gap]
     return out
 
 
@@ -136,6 +143,10 @@ _TANH = (
     "It is no polynomial. Put one in its place, and train the model with it: "
     "sy.he.Polynomial([0, 0.8, 0, -0.06]) is near tanh from -2 to 2"
 )
+_CURVED = (
+    "It is no polynomial. Put one in its place that is near it where your numbers are, sy.he.Polynomial(coefficients), "
+    "or do this after they are decrypted"
+)
 _LAST = "Return the scores, and do this after they are decrypted"
 REMEDIES.update(
     dict.fromkeys(
@@ -149,9 +160,10 @@ REMEDIES.update(tanh=_TANH)
 REMEDIES.update(
     dict.fromkeys(
         ("_softmax", "_log_softmax", "argmax", "argmin", "max", "min", "topk", "sort", "lt", "gt", "le", "ge", "eq",
-         "ne", "exp", "log", "sqrt", "rsqrt", "reciprocal"), _LAST,
+         "ne"), _LAST,
     ),
 )  # fmt: skip
+REMEDIES.update(dict.fromkeys(("exp", "log", "sqrt", "rsqrt", "reciprocal", "sin", "cos", "erf"), _CURVED))
 
 
 @composed(F.relu, torch.relu, torch.relu_)

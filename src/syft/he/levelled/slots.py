@@ -14,9 +14,12 @@ from typing import Any, ClassVar, Self
 
 import torch
 
-from syft.exceptions import DepthExceededError, KeyMismatchError, UnsupportedOp
+from syft.core.pacing import paced
+from syft.exceptions import DepthExceededError, KeyMismatchError, LimitExceededError, UnsupportedOp
 from syft.he.levelled.arithmetic import Arithmetic, Vector
 from syft.tensors.base import SyftTensor
+
+_MOST_ELEMENTS = 1 << 26
 
 
 class CiphertextLink(SyftTensor):
@@ -48,6 +51,7 @@ class CiphertextLink(SyftTensor):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
+        check_elements(places.numel() * (batch or 1))
         self.context, self.vectors, self.places = context, tuple(vectors), places
         self.batch, self.level, self.factor, self.dtype = batch, level, factor, dtype
 
@@ -96,7 +100,7 @@ class CiphertextLink(SyftTensor):
         """The same change of each ciphertext that has a place."""
         used, places = self.compact()
         level, factor = self.level if level is None else level, self.factor if factor is None else factor
-        return self._like([change(vector) for vector in used], places, level, factor)
+        return self._like([change(vector) for vector in paced(used)], places, level, factor)
 
     def compact(self) -> tuple[list[Vector], torch.Tensor]:
         """The ciphertexts that have a place, and the places counted through these."""
@@ -178,6 +182,18 @@ def _made(context: Any, depth: int) -> str:
     if context.scheme == "bfv":
         return f"sy.he.bfv_context(depth={depth}, largest=...)"
     return f"sy.he.ckks_context(precision={context.parameters.precision}, depth={depth})"
+
+
+def check_elements(count: int) -> None:
+    """Refuse tensors whose places alone would fill the memory: a worker runs what strangers ask.
+
+    Raises:
+        LimitExceededError: there are more elements than 2^26.
+    """
+    if count > _MOST_ELEMENTS:
+        raise LimitExceededError(
+            f"an encrypted tensor has {_MOST_ELEMENTS:,} elements at most, and this would have {count:,}; split it"
+        )
 
 
 def broadcast(a: CiphertextLink, b: CiphertextLink) -> tuple[torch.Tensor, torch.Tensor]:

@@ -42,11 +42,10 @@ class CiphertextTensor(torch.Tensor):
         cls, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         composed = COMPOSED.get(func)
-        with torch.no_grad():
-            if composed is not None:
-                return composed(*args, **(kwargs or {}))
-            with torch._C.DisableTorchFunctionSubclass():
-                return func(*args, **(kwargs or {}))
+        if composed is not None:
+            return composed(*args, **(kwargs or {}))
+        with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+            return func(*args, **(kwargs or {}))
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]

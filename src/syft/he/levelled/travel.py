@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from syft.exceptions import EncryptionParametersError
-from syft.he.levelled.context import Context, context_named, is_known, known
+from syft.he.levelled.context import Context, context_named, context_of, is_known, known
 from syft.he.levelled.parameters import LARGEST_PRIME, Parameters, check_security
 from syft.he.levelled.seal import ciphertext_of
 from syft.he.levelled.slots import KINDS, BFVTensor, CiphertextLink, CKKSTensor
@@ -36,7 +36,7 @@ def _context_fields(context: Context) -> Any:
 
 def _context_from(data: Any, receiver: Any) -> Context:
     scheme, numbers, keys = data
-    context = Context(_parameters(scheme, numbers), _keys(keys))
+    context = context_of(_parameters(scheme, numbers), _keys(keys))
     if not is_known(context):
         _check_sizes(context)
         _ = context.arithmetic  # SEAL reads the keys
@@ -135,7 +135,7 @@ def _vector(ciphertext: bytes, context: Context, size: int, level: int) -> Any:
     return context.arithmetic.load(ciphertext, size, level)
 
 
-register(Context, "syft.he.context", _context_fields, _context_from)
+register(Context, "syft.he.context", _context_fields, _context_from, subclasses=True)
 register(CKKSTensor, "syft.he.ckks", _link_fields, lambda data, receiver: _link_from(CKKSTensor, data))
 register(BFVTensor, "syft.he.bfv", _link_fields, lambda data, receiver: _link_from(BFVTensor, data))
 register(CiphertextTensor, "syft.he.tensor", lambda tensor: tensor.child, _tensor_from)

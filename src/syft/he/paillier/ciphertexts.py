@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from syft.core.optional import require
+from syft.core.pacing import paced
 
 _WINDOW = 4  # bits of an exponent that one product takes care of
 
@@ -20,7 +21,7 @@ def inverses(values: Sequence[Any], modulus: Any) -> list[Any]:
     if not len(values):
         return []
     products = [values[0]]
-    for value in values[1:]:
+    for value in paced(values[1:]):
         products.append(products[-1] * value % modulus)
     inverse = require("gmpy2", "he").invert(products[-1], modulus)
     out = []
@@ -37,7 +38,7 @@ def multiples(values: Sequence[Any], factors: Sequence[int], modulus: Any) -> li
     bases = list(values)
     for place, inverse in zip(negative, inverses([bases[place] for place in negative], modulus), strict=True):
         bases[place] = inverse
-    return [powmod(base, abs(factor), modulus) for base, factor in zip(bases, factors, strict=True)]
+    return [powmod(base, abs(factor), modulus) for base, factor in paced(zip(bases, factors, strict=True))]
 
 
 def combinations(values: Sequence[Any], columns: Sequence[Sequence[int]], modulus: Any) -> list[Any]:
@@ -51,9 +52,9 @@ def combinations(values: Sequence[Any], columns: Sequence[Sequence[int]], modulu
         modulus: n².
     """
     powmod = require("gmpy2", "he").powmod
-    tables = [_small_powers(value, modulus) for value in values]
+    tables = [_small_powers(value, modulus) for value in paced(values)]
     out, divisors = [], []
-    for column in columns:
+    for column in paced(columns):
         length = max([abs(factor).bit_length() for factor in column], default=0)
         above = below = require("gmpy2", "he").mpz(1)
         for shift in range(-(-length // _WINDOW) * _WINDOW - _WINDOW, -1, -_WINDOW):

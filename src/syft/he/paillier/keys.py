@@ -28,8 +28,8 @@ class PaillierPublicKey:
     Args:
         n: the product of two primes, of 2048 to 8192 bits.
         h: a number whose powers hide what is encrypted (Damgård, Jurik and Nielsen, "A generalization of Paillier's
-            public-key system with applications to electronic voting", 2010, section 4.2). Whoever makes the primes
-            makes it; without one, encrypting takes about fifteen times as long.
+            public-key system with applications to electronic voting", 2010, the optimised variant). Whoever makes the
+            primes makes it; without one, encrypting takes about fifteen times as long.
 
     Raises:
         UsageError: these cannot be a key.

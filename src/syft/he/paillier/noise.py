@@ -1,10 +1,10 @@
 """What hides a plaintext in a ciphertext: random n-th residues modulo n², many at a time.
 
 With an ``h`` in the key, a residue is ``(h^n)^r`` for a random r of half the length of n (Damgård, Jurik and Nielsen
-2010, section 4.2). That exponent is as long as their proof wants it: by Goldreich and Rosen ("On the security of
-modular exponentiation", 2003) such powers cannot be told from powers with exponents of full range by who cannot factor
-n. As the base never changes, its powers are tabled (Brickell, Gordon, McCurley and Wilson 1992): one product for each
-byte of r in place of a squaring for each bit of n.
+2010, the optimised variant). That exponent is as long as their proof wants it: by Goldreich and Rosen ("On the security
+of modular exponentiation", 2003) such powers cannot be told from powers with exponents of full range by who cannot
+factor n. As the base never changes, its powers are tabled (Brickell, Gordon, McCurley and Wilson 1992): one product for
+each byte of r in place of a squaring for each bit of n.
 
 Without an h, a residue is ``r^n`` for a random r, as in Paillier's paper.
 """

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
+from syft.core.pacing import paced
 from syft.exceptions import EncodingError, UnsupportedOp, UsageError
 from syft.he.paillier.ciphertexts import inverses, multiples
 from syft.he.paillier.decryption import decrypted
 from syft.he.paillier.keys import PaillierPrivateKey, PaillierPublicKey
 from syft.he.paillier.noise import noise_for
 from syft.he.paillier.plaintexts import kind_of
-from syft.he.paillier.tensor import array, on_meta
-from syft.tensors.base import SyftTensor
+from syft.he.paillier.tensor import CipherLink, array, on_meta
 
 ADDITIONS = 1024
 _SLOTS = range(16, 65, 8)
@@ -105,7 +105,7 @@ class PackedCiphertexts:
     fresh: bool = False
 
 
-class PackedPaillierTensor(SyftTensor):
+class PackedPaillierTensor(CipherLink):
     """The link under a packed tensor.
 
     Args:
@@ -119,7 +119,7 @@ class PackedPaillierTensor(SyftTensor):
         EncodingError: there are more addends than the packing has room for.
     """
 
-    ops: dict[str, Any] = {}
+    ops: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
@@ -154,11 +154,6 @@ class PackedPaillierTensor(SyftTensor):
         return self.memory.addends
 
     @property
-    def shape(self) -> torch.Size:
-        """The shape of the tensor."""
-        return self.places.shape
-
-    @property
     def held_bytes(self) -> int:
         """How much memory the ciphertexts take."""
         return len(self.values) * (self.key.ciphertext_bytes + 32)
@@ -178,7 +173,8 @@ class PackedPaillierTensor(SyftTensor):
         memory = self.memory
         if not memory.fresh:
             noise = noise_for(self.key).draw(len(memory.values))
-            memory.values = array(value * r % self.key.nsquare for value, r in zip(memory.values, noise, strict=True))
+            pairs = paced(zip(memory.values, noise, strict=True))
+            memory.values = array(value * r % self.key.nsquare for value, r in pairs)
             memory.fresh = True
         return list(memory.values)
 
@@ -189,6 +185,11 @@ class PackedPaillierTensor(SyftTensor):
             f"{name!r} cannot be computed on packed numbers, which can be added, subtracted and multiplied by whole "
             "numbers, as tensors of one shape. Encrypt without packed=True, or decrypt first"
         )
+
+    def __copy__(self) -> PackedPaillierTensor:
+        twin = PackedPaillierTensor(self.key, replace(self.memory), self.shape, self.packing, self.dtype)
+        twin.owner, twin._id, twin.tags, twin.description = self.owner, self._id, self.tags, self.description
+        return twin
 
     def __repr__(self) -> str:
         return (

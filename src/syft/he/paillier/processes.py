@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, nullcontext
 from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from syft.core.optional import require
 from syft.exceptions import UsageError
@@ -26,7 +24,7 @@ def hidden(
     key: PaillierPublicKey | PaillierPrivateKey,
     processes: int = 1,
     progress: bool = False,
-    console: Console | None = None,
+    console: Any = None,
 ) -> list[Any]:
     """Ciphertexts of integers.
 
@@ -36,7 +34,7 @@ def hidden(
         processes: how many to use. More than one are started anew (spawned), so that they share no random numbers with
             this one; that takes seconds, and a program that does it needs ``if __name__ == "__main__"``.
         progress: show a bar.
-        console: where; the terminal when None.
+        console: rich's, where it is shown; the terminal when None.
 
     Returns:
         As many numbers modulo n squared, all of them random.
@@ -51,20 +49,27 @@ def hidden(
             "a private key is not given to other processes; encrypt with the public one, or in this process"
         )
     out: list[Any] = []
-    with Progress(
-        TextColumn("encrypting"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not progress,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("", total=len(integers))
+    with _bar(len(integers), console) if progress else nullcontext(_no_bar) as advance:
         for part in _parts(integers, key, processes):
             out += part
-            bar.advance(task, len(part))
+            advance(len(part))
     return out
+
+
+def _no_bar(count: int) -> None:
+    pass
+
+
+@contextmanager
+def _bar(total: int, console: Any) -> Iterator[Callable[[int], None]]:
+    """A bar; what it is given moves it on."""
+    # Here, as it takes long to import, and few look at bars.
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("encrypting"), BarColumn(bar_width=28), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def _parts(integers: Sequence[int], key: Any, processes: int) -> Iterator[list[Any]]:

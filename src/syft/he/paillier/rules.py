@@ -17,7 +17,7 @@ from syft.he.paillier.tensor import Ciphertexts, PaillierTensor, array, check_si
 Rule = Callable[..., Any]
 OPS: dict[str, Rule] = {}
 """By the name of the aten op: a rule gets the op, links in the place of encrypted tensors, and returns links."""
-PaillierTensor.ops = OPS  # type: ignore[attr-defined]
+PaillierTensor.ops = OPS
 
 _CIPHERS = "two encrypted numbers cannot be multiplied under a Paillier key"
 _ELSE = (
@@ -44,7 +44,7 @@ def refusal(name: str) -> str:
     return f"{name!r} cannot be computed under a Paillier key. {_ELSE}"
 
 
-PaillierTensor.refusal = staticmethod(refusal)  # type: ignore[attr-defined]
+PaillierTensor.refusal = staticmethod(refusal)  # type: ignore[method-assign]
 
 
 @rule("add")

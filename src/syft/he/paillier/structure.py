@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import torch
 
 from syft.exceptions import UnsupportedOp
-from syft.he.paillier.plaintexts import BASE_BITS, LARGEST_BITS, check_range, kind_of, whole
+from syft.he.paillier.plaintexts import BASE_BITS, EXPONENTS, LARGEST_BITS, check_range, kind_of, whole
 from syft.he.paillier.rules import rule
 from syft.he.paillier.tensor import PaillierTensor, array, check_size, in_order, on_meta, picked
 
@@ -66,10 +67,8 @@ def _taken(a: PaillierTensor, out: Any, behind: torch.Tensor) -> Any:
 @rule(*_JOINING)
 def _joined(func: Any, parts: Any, dim: int = 0) -> Any:
     like = next(part for part in parts if isinstance(part, PaillierTensor))
-    links = [part if isinstance(part, PaillierTensor) else shown(part, like) for part in parts]
-    dtype = links[0].dtype
-    for link in links[1:]:
-        dtype = torch.promote_types(dtype, link.dtype)
+    dtype = reduce(torch.promote_types, [kind_of(part.dtype) for part in parts])
+    links = [part if isinstance(part, PaillierTensor) else shown(part, like, dtype) for part in parts]
     exponent = min(link.exponent for link in links)
     values, bits = zip(*[link.at(exponent) for link in links], strict=True)
     starts = np.cumsum([0, *[part.size for part in values]])
@@ -90,30 +89,31 @@ def _copy(func: Any, target: Any, source: Any, non_blocking: bool = False) -> An
         )
     if target.dtype is torch.int64 and source.dtype.is_floating_point:
         raise UnsupportedOp("encrypted integers cannot take numbers with fractional digits in place")
-    target.take(source if isinstance(source, PaillierTensor) else shown(source, target))
+    target.take(source if isinstance(source, PaillierTensor) else shown(source, target, target.dtype))
     return target
 
 
 @rule("fill", "zero")
 def _filled(func: Any, target: Any, value: Any = 0) -> Any:
-    plain = torch.as_tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
+    plain = torch.as_tensor(value, dtype=torch.int64 if target.dtype is torch.int64 else torch.float64)
     return shown(plain.expand(target.shape), target, target.dtype)
 
 
-def shown(plain: torch.Tensor, like: PaillierTensor, dtype: torch.dtype | None = None) -> PaillierTensor:
+def shown(plain: torch.Tensor, like: PaillierTensor, dtype: torch.dtype) -> PaillierTensor:
     """Plain numbers in the form of ciphertexts that hide nothing yet: they do once they have left.
 
     Args:
         plain: the numbers.
-        like: whose key and exponent they get.
-        dtype: what they are decrypted to; that of the numbers when None.
+        like: whose key they get, and its digits after the point, or as many as such numbers are encrypted with.
+        dtype: what they are decrypted to.
     """
-    integers = whole(plain, like.exponent)
-    check_range(integers, like.exponent)
+    exponent = min(like.exponent, EXPONENTS[dtype] if plain.is_floating_point() else 0)
+    integers = whole(plain, exponent)
+    check_range(integers, exponent)
     n = like.key.n
     values = array((1 + n * integer) % like.key.nsquare for integer in integers).reshape(tuple(plain.shape))
-    bits = LARGEST_BITS - like.exponent * BASE_BITS
-    return PaillierTensor.of(like.key, values, like.exponent, bits, dtype or kind_of(plain.dtype))
+    bits = LARGEST_BITS - exponent * BASE_BITS
+    return PaillierTensor.of(like.key, values, exponent, bits, dtype)
 
 
 @rule("_has_compatible_shallow_copy_type")

@@ -7,11 +7,13 @@ sorted out how they were called. An op without a rule is refused by its name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
+from syft.core.ops import Op, Returns
+from syft.core.pacing import paced
 from syft.exceptions import (
     EncodingError,
     KeyMismatchError,
@@ -69,7 +71,7 @@ class Ciphertexts:
         """Make all ciphertexts as random as new ones."""
         if not self.fresh:
             noise = noise_for(self.key).draw(len(self.flat))
-            self.flat = array(value * r % self.key.nsquare for value, r in zip(self.flat, noise, strict=True))
+            self.flat = array(value * r % self.key.nsquare for value, r in paced(zip(self.flat, noise, strict=True)))
             self.fresh = True
 
 
@@ -101,7 +103,45 @@ def in_order(places: torch.Tensor, memory: Ciphertexts) -> bool:
     return places.numel() == len(memory.flat) and torch.equal(places.reshape(-1), torch.arange(places.numel()))
 
 
-class PaillierTensor(SyftTensor):
+class CipherLink(SyftTensor):
+    """Base of the links under a `CipherTensor`: they have ``key``, ``places`` and ``dtype``."""
+
+    ops: ClassVar[dict[str, Rule]] = {}
+    sealed = True  # nothing in it is anybody's secret from whoever may have it
+
+    key: PaillierPublicKey
+    places: torch.Tensor
+    dtype: torch.dtype
+
+    @property
+    def shape(self) -> torch.Size:
+        """The shape of the tensor."""
+        return self.places.shape
+
+    @classmethod
+    def refusal(cls, name: str) -> str:
+        """Why there is no rule for an op, and the way out."""
+        raise NotImplementedError
+
+    @classmethod
+    def default(cls, op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run an op on links that stand below another one, such as that of private tensors."""
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, SyftTensor) and not isinstance(value, CipherLink):
+                raise UsageError(
+                    f"{op.name!r} was called on a {cls.__name__} and a {type(value).__name__}: what is encrypted under "
+                    "a Paillier key is computed on together with plain tensors and numbers, and with what is encrypted "
+                    "under the same key, all in one place. Send it with .send(worker), or fetch the other with .get()"
+                )
+        tensors = covered(args)
+        out = op.fn(*tensors, **covered(kwargs))
+        if op.returns is Returns.SELF and isinstance(args[0], CipherLink):
+            args[0].places = link_under(tensors[0]).places
+            return args[0]
+        return links_in(out)
+
+
+class PaillierTensor(CipherLink):
     """The link under an encrypted tensor: which ciphertexts of its memory stand where.
 
     Args:
@@ -112,7 +152,7 @@ class PaillierTensor(SyftTensor):
 
     def __init__(self, memory: Ciphertexts, places: torch.Tensor, dtype: torch.dtype) -> None:
         super().__init__()
-        self.memory, self.places, self.dtype = memory, places, dtype
+        self.memory, self.key, self.places, self.dtype = memory, memory.key, places, dtype
 
     @classmethod
     def of(cls, key: PaillierPublicKey, values: Any, exponent: int, bits: int, dtype: torch.dtype, **more: Any) -> Any:
@@ -150,16 +190,6 @@ class PaillierTensor(SyftTensor):
         return self.memory.bits
 
     @property
-    def key(self) -> PaillierPublicKey:
-        """The public key."""
-        return self.memory.key
-
-    @property
-    def shape(self) -> torch.Size:
-        """The shape of the tensor."""
-        return self.places.shape
-
-    @property
     def held_bytes(self) -> int:
         """How much memory the ciphertexts take."""
         return self.memory.held_bytes
@@ -186,15 +216,12 @@ class PaillierTensor(SyftTensor):
         part.refresh()
         return list(part.flat)
 
-    @classmethod
-    def default(cls, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Refuse: what comes here has tensors of another kind beside encrypted ones."""
-        kinds = sorted({type(a).__name__ for a in args if isinstance(a, SyftTensor)})
-        raise UsageError(
-            f"{op.name!r} was called on {' and '.join(kinds)}: what is encrypted under a Paillier key is computed on "
-            "together with plain tensors and numbers, and with what is encrypted under the same key, all in one place. "
-            "Send it with .send(worker), or fetch the other one with .get()"
-        )
+    def __copy__(self) -> PaillierTensor:
+        memory = self.memory
+        own = Ciphertexts(memory.key, memory.flat.copy(), memory.exponent, memory.bits, memory.fresh)
+        twin = PaillierTensor(own, self.places, self.dtype)
+        twin.owner, twin._id, twin.tags, twin.description = self.owner, self._id, self.tags, self.description
+        return twin
 
     def __repr__(self) -> str:
         return f"PaillierTensor>{self.places.numel()} ciphertexts of shape {tuple(self.shape)} under {self.key!r}"
@@ -318,9 +345,11 @@ def ciphers_in(value: Any) -> list[Any]:
 
 
 def covered(value: Any) -> Any:
-    """The result of a rule with tensors in the place of links."""
+    """Operands, or the result of a rule, with tensors in the place of links."""
     if isinstance(value, SyftTensor):
         return CipherTensor(value)
+    if type(value) is dict:
+        return {k: covered(v) for k, v in value.items()}
     return type(value)([covered(v) for v in value]) if type(value) in (list, tuple) else value
 
 

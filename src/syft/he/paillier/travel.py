@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from syft.core.optional import require
-from syft.exceptions import DecodeError, EncodingError, UnserializableError, UsageError
+from syft.exceptions import DecodeError, UnserializableError, UsageError
 from syft.he.paillier.keys import MOST_BITS, WHY_PRIVATE, PaillierPrivateKey, PaillierPublicKey
 from syft.he.paillier.packed import PackedCiphertexts, PackedPaillierTensor, Packing
-from syft.he.paillier.tensor import MOST_ELEMENTS, CipherTensor, PaillierTensor, array, link_under
+from syft.he.paillier.tensor import MOST_ELEMENTS, CipherLink, CipherTensor, PaillierTensor, array, link_under
 from syft.serde.checks import dimension, each, integer, object_id, optional, text
 from syft.serde.registry import register
 
@@ -72,54 +72,71 @@ def ciphertexts_from(data: Any, key: PaillierPublicKey, count: int) -> Any:
     return array(values)
 
 
-def _fields(tensor: CipherTensor) -> Any:
-    link = link_under(tensor)
-    data = packed_bytes(link.refreshed(), link.key.ciphertext_bytes)
-    if isinstance(link, PackedPaillierTensor):
-        form = [link.packing.fraction_bits, link.packing.additions, link.packing.slot_bits, link.addends]
-    else:
-        form = [link.exponent, link.bits]
+def _form(link: CipherLink) -> Any:
     names = [link._id, None if link.tags is None else frozenset(link.tags), link.description]
-    return link.key, str(link.dtype).removeprefix("torch."), list(link.shape), form, data, names
+    return link.key, str(link.dtype).removeprefix("torch."), list(link.shape), names
 
 
-def _from(fields: Any, context: Any) -> CipherTensor:
-    key, dtype, shape, form, data, (id, tags, description) = fields
-    if type(key) is not PaillierPublicKey or dtype not in _DTYPES:
-        raise DecodeError("an encrypted tensor has a public key, and is decrypted to int64, float32 or float64")
-    shape, form = _SHAPE(shape), each(integer)(form)
-    count = math.prod(shape)
-    if count > MOST_ELEMENTS:
-        raise DecodeError(f"an encrypted tensor has at most {MOST_ELEMENTS} elements")
-    make = _packed if len(form) == 4 else _single
-    try:
-        link = make(key, data, shape, count, _DTYPES[dtype], *form)
-    except (UsageError, EncodingError) as error:
-        raise DecodeError(f"{error}") from None
-    link._id, link.owner = optional(object_id)(id), context
-    if tags is not None and (type(tags) is not frozenset or not all(type(tag) is str for tag in tags)):
-        raise DecodeError("tags are a frozenset of words")
-    link.tags, link.description = None if tags is None else set(tags), optional(text)(description)
-    return CipherTensor(link)
+def _numbers(link: PaillierTensor) -> Any:
+    return *_form(link), link.exponent, link.bits, packed_bytes(link.refreshed(), link.key.ciphertext_bytes)
 
 
-def _single(key: Any, data: Any, shape: Any, count: int, dtype: torch.dtype, exponent: int, bits: int) -> Any:
-    if abs(exponent) > _MOST_EXPONENT or not 0 <= bits <= key.room:
+def _packed(link: PackedPaillierTensor) -> Any:
+    packing = [link.packing.fraction_bits, link.packing.additions, link.packing.slot_bits]
+    return *_form(link), packing, link.addends, packed_bytes(link.refreshed(), link.key.ciphertext_bytes)
+
+
+def _numbers_from(fields: Any, context: Any) -> PaillierTensor:
+    key, dtype, shape, names, exponent, bits, data = fields
+    dtype, shape, count = _checked(key, dtype, shape)
+    if abs(integer(exponent)) > _MOST_EXPONENT or not 0 <= integer(bits) <= key.room:
         raise DecodeError(
             f"encrypted numbers have an exponent of {-_MOST_EXPONENT} to {_MOST_EXPONENT}, and integers of at most "
             f"{key.room} bits under this key"
         )
     values = ciphertexts_from(data, key, count).reshape(shape)
-    return PaillierTensor.of(key, values, exponent, bits, dtype, fresh=True)
+    link: PaillierTensor = PaillierTensor.of(key, values, exponent, bits, dtype, fresh=True)
+    _name(link, names, context)
+    return link
 
 
-def _packed(key: Any, data: Any, shape: Any, count: int, dtype: torch.dtype, *form: int) -> Any:
-    *manner, addends = form
-    packing = Packing(*manner)
-    if addends < 0:
-        raise DecodeError("a sum of packed numbers has no less than no addend")
-    values = ciphertexts_from(data, key, -(-count // packing.slots(key)))
-    return PackedPaillierTensor(key, PackedCiphertexts(values, addends, fresh=True), shape, packing, dtype)
+def _packed_from(fields: Any, context: Any) -> PackedPaillierTensor:
+    key, dtype, shape, names, packing, addends, data = fields
+    dtype, shape, count = _checked(key, dtype, shape)
+    try:
+        manner = Packing(*each(integer)(packing))
+    except UsageError as error:
+        raise DecodeError(f"{error}") from None
+    if not 0 <= integer(addends) <= manner.additions:
+        raise DecodeError(f"a sum of packed numbers has no addend at least, and {manner.additions} at most")
+    values = ciphertexts_from(data, key, -(-count // manner.slots(key)))
+    link = PackedPaillierTensor(key, PackedCiphertexts(values, addends, fresh=True), shape, manner, dtype)
+    _name(link, names, context)
+    return link
+
+
+def _checked(key: Any, dtype: Any, shape: Any) -> tuple[torch.dtype, tuple[int, ...], int]:
+    if type(key) is not PaillierPublicKey or dtype not in _DTYPES:
+        raise DecodeError("an encrypted tensor has a public key, and is decrypted to int64, float32 or float64")
+    shape = _SHAPE(shape)
+    count = math.prod(shape)
+    if count > MOST_ELEMENTS:
+        raise DecodeError(f"an encrypted tensor has at most {MOST_ELEMENTS} elements")
+    return _DTYPES[dtype], shape, count
+
+
+def _name(link: CipherLink, names: Any, owner: Any) -> None:
+    id, tags, description = names
+    if tags is not None and (type(tags) is not frozenset or not all(type(tag) is str for tag in tags)):
+        raise DecodeError("tags are a frozenset of words")
+    link._id, link.owner = optional(object_id)(id), owner
+    link.tags, link.description = None if tags is None else set(tags), optional(text)(description)
+
+
+def _tensor_from(link: Any, context: Any) -> CipherTensor:
+    if not isinstance(link, CipherLink):
+        raise DecodeError(f"a tensor of ciphertexts has no {type(link).__name__} under it")
+    return CipherTensor(link)
 
 
 def _refuse(key: PaillierPrivateKey) -> NoReturn:
@@ -132,4 +149,6 @@ def _refuse_to_build(data: Any, context: Any) -> NoReturn:
 
 register(PaillierPublicKey, "syft.paillier.public_key", _key_fields, _key_from)
 register(PaillierPrivateKey, "syft.paillier.private_key", _refuse, _refuse_to_build)
-register(CipherTensor, "syft.paillier.tensor", _fields, _from)
+register(PaillierTensor, "syft.paillier.numbers", _numbers, _numbers_from)
+register(PackedPaillierTensor, "syft.paillier.packed", _packed, _packed_from)
+register(CipherTensor, "syft.paillier.tensor", link_under, _tensor_from)

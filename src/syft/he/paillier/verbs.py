@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from syft.encoded.encryption import decryption, encryption
 from syft.exceptions import UsageError
@@ -79,7 +79,7 @@ def encrypted(
     else:
         integers = whole(tensor, exponent)
         check_range(integers, exponent)
-    shown = Console().is_terminal and len(integers) >= SHOWN_FROM if progress is None else progress
+    shown = sys.stdout.isatty() and len(integers) >= SHOWN_FROM if progress is None else progress
     values = array(hidden(integers, key, processes, shown))
     if packed:
         memory = PackedCiphertexts(values, 1, fresh=True)
