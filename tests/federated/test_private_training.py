@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from typing import Any
 
@@ -223,6 +224,15 @@ def test_an_ordinary_plan_is_followed(hook):
     fit = fit_of(network())
     sums_of(fit)
     assert fit._follows
+
+
+def test_no_tensor_outlives_the_sum_it_was_for(hook, way):
+    fit, held = fit_of(network()), []
+    for _ in range(3):
+        sums_of(fit)
+        gc.collect()
+        held.append(sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects()))
+    assert held[2] <= held[1]
 
 
 @pytest.mark.parametrize("make", [lambda: Bare(), lambda: nn.utils.parametrizations.weight_norm(nn.Linear(4, 1))])

@@ -31,6 +31,7 @@ ORDERS: tuple[float, ...] = (
 """The orders of Renyi divergence: those of Opacus, and higher ones for releases that cost little."""
 
 _MOST_NOISE = 1e6
+_MOST_POINTS = 1 << 22
 
 
 def spent_epsilon(events: Iterable[PrivacyEvent], delta: float, accountant: Accountant = "rdp") -> float:
@@ -199,13 +200,30 @@ def _privacy_loss_bound(history: list[tuple[float, float, int]], delta: float, e
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            # The error is part of the bound that is returned, and what is computed grows with its inverse.
-            epsilon = float(prv.get_epsilon(delta, eps_error=max(error, 1e-4)))
+            # The error is part of the bound that is returned.
+            epsilon = float(prv.get_epsilon(delta, eps_error=_affordable_error(history, delta, error)))
     except (ValueError, RuntimeError):
         epsilon = math.inf
     if not math.isfinite(epsilon):
         raise UsageError("the accountant 'prv' finds no bound for these releases. Use accountant='rdp'.")
     return max(epsilon, 0.0)
+
+
+def _affordable_error(history: list[tuple[float, float, int]], delta: float, error: float) -> float:
+    """The error asked for, or the least one for which the grid of privacy losses has not too many points."""
+    analysis = require("opacus.accountants.analysis.prv", "dp")
+    losses = [analysis.PoissonSubsampledGaussianPRV(rate, sigma) for sigma, rate, _ in history]
+    steps = [count for _, _, count in history]
+    delta_error = delta / 1000  # as `PRVAccountant` has it
+    fineness = math.sqrt(sum(steps) * math.log(12 / delta_error) / 2)
+    error = max(error, 1e-4)
+    while True:
+        reach = analysis.compute_safe_domain_size(
+            prvs=losses, max_self_compositions=steps, eps_error=error, delta_error=delta_error
+        )
+        if 2 * reach * fineness / error <= _MOST_POINTS:
+            return error
+        error *= 1.5
 
 
 def _noise_rate_steps(event: PrivacyEvent, count: int) -> tuple[float, float, int]:
