@@ -18,6 +18,8 @@ from syft.mpc.spent import Spent
 
 Limits = Callable[[int], None]
 _MOST_GROUPS, _MOST_HOLDERS, _LONGEST_NAME = 4096, 64, 64
+_KEPT = 31 << 20
+"""bytes; the largest block that glibc lets its limits follow."""
 
 
 class Party:
@@ -103,6 +105,10 @@ class MpcService:
         self._keys: dict[str, X25519PrivateKey] = {}
         self.parties: dict[str, Party] = {}
         self.dealers: dict[str, Dealer] = {}
+        # Strips come and go in megabytes. Once a large block was freed, glibc keeps twice as much of what is freed
+        # later (mallopt(3), M_MMAP_THRESHOLD), in place of giving it back and fetching it anew, zeroed, in each step,
+        # which doubles the time of large comparisons. Nothing is written into the block, so it takes no memory.
+        np.empty(_KEPT, np.uint8)
 
     def lead(self, group: str) -> bytes:
         """Become the provider of a group that is being made; the public key for its holders."""
