@@ -97,6 +97,21 @@ def test_what_was_prepared_waits_for_tensors_that_use_it(group: Parties) -> None
     assert group.groups() == 0
 
 
+def test_keys_are_agreed_on_once_while_shared_tensors_follow_each_other(group: Parties) -> None:
+    """The next one is shared before the last one is gone, as in any loop."""
+    x = group.shared([1, 2])
+    name = x.group.name
+    for _ in range(3):
+        following = group.shared([3, 4])
+        x = following
+        del following
+        gc.collect()
+        assert x.group.name == name
+    del x
+    gc.collect()
+    assert group.groups() == 0
+
+
 def test_the_wider_of_two_widths_is_compared(group: Parties) -> None:
     """Whichever comes first."""
     narrow, wide = group.fixed([1.0]), group.fixed([40000.0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from syft.tensors.object_pointer import ObjectPointer
 from syft.tensors.pointer import PointerTensor
 
 _LEAVING = "_mpc_leaving"
+_GROUPS = "_mpc_groups"
 STORE = "_crypto_store"
 """Where a provider has its `CryptoStore`."""
 PREPARED = "_mpc_prepared"
@@ -182,14 +183,21 @@ def group_of(holders: Sequence[Any], provider: Any) -> Group:
         holders: workers, in the order of their shares.
         provider: a worker.
     """
-    groups: weakref.WeakValueDictionary[Any, Group] = provider.__dict__.setdefault(
-        "_mpc_groups", weakref.WeakValueDictionary()
-    )
-    key = tuple(id(holder) for holder in holders)
-    group = groups.get(key)
-    if group is None:
-        group = groups[key] = Group(holders, provider)
-    return group
+    found = known_group(holders, provider)
+    if found is None:
+        groups = provider.__dict__.setdefault(_GROUPS, weakref.WeakValueDictionary())
+        found = groups[_key(holders)] = Group(holders, provider)
+    return found
+
+
+def known_group(holders: Sequence[Any], provider: Any) -> Group | None:
+    """The group of these holders and this provider, if there is one; see `group_of`."""
+    groups: Mapping[Any, Group] = provider.__dict__.get(_GROUPS, {})
+    return groups.get(_key(holders))
+
+
+def _key(holders: Sequence[Any]) -> tuple[int, ...]:
+    return tuple(id(holder) for holder in holders)
 
 
 def _disband(name: str, workers: Sequence[Any]) -> None:

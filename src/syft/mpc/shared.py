@@ -138,6 +138,10 @@ class AdditiveSharingTensor(SyftTensor):
             self._group = group_of(self.holders, self.provider)
         return self._group
 
+    def join(self, group: Group | None) -> None:
+        """Keep a group for this tensor. It would have to agree on keys again if its other tensors were gone by then."""
+        self._group = group
+
     def get_class_attributes(self) -> dict[str, Any]:
         """What makes another tensor like this one."""
         return {

@@ -16,6 +16,7 @@ from syft.encoded.precision import fix_precision
 from syft.encoded.tensor import EncodedTensor, become, link_under, number_of, tensor_of
 from syft.exceptions import CryptoProviderError, NotRemoteError, UsageError
 from syft.mpc.comparisons import COMPARISONS, comparison_named
+from syft.mpc.group import known_group
 from syft.mpc.protocols import refreshed
 from syft.mpc.shared import WIDTHS, AdditiveSharingTensor, split
 from syft.tensors.base import is_wrapper, link_of
@@ -69,6 +70,8 @@ def share(
     shared = AdditiveSharingTensor(
         split(raw, holders), crypto_provider=provider, protocol=comparison.name, width=width, shape=raw.shape
     )
+    if provider is not None:
+        shared.join(known_group(holders, provider))
     if large is not None:
         large.child = shared  # in place, as in 0.2.4
         return large if no_wrap else self
