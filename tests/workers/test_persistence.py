@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import torch
 import syft as sy
 from syft.exceptions import LimitExceededError, SyftError, UnserializableError, UsageError
 from syft.serde.limits import Limits
+from syft.workers import persistence
 from syft.workers.persistence import APPLICATION, PersistentStore
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -266,7 +268,7 @@ def test_a_damaged_file_of_ours_is_refused(path: Path) -> None:
 
 
 def test_one_worker_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("syft.workers.persistence._PATIENCE", 0.1)
+    monkeypatch.setattr(persistence, "_FORMAT", replace(persistence._FORMAT, patience=0.1))
     with opened(path) as store:
         store.save(1, 1)
         with pytest.raises(UsageError, match="in use by another worker"):
@@ -410,7 +412,8 @@ def test_control_a_lost_or_changed_object_is_noticed(path: Path) -> None:
 def test_a_kill_while_the_file_is_made_leaves_one_that_can_be_used(path: Path) -> None:
     creation = f"""
 import os, sqlite3
-import syft.workers.persistence as persistence
+import syft.core.sqlite_file as sqlite_file
+from syft.workers.persistence import PersistentStore
 for step in range(1, 9):
     pid = os.fork()
     if pid == 0:
@@ -419,12 +422,12 @@ for step in range(1, 9):
             seen.append(statement)
             if len(seen) == step:
                 os.kill(os.getpid(), 9)
-        prepare = persistence._prepare
-        def traced(connection, path):
+        prepare = sqlite_file._prepare
+        def traced(connection, *settings):
             connection.set_trace_callback(trace)
-            prepare(connection, path)
-        persistence._prepare = traced
-        persistence.PersistentStore("sqlite:///{path}" + str(step))
+            prepare(connection, *settings)
+        sqlite_file._prepare = traced
+        PersistentStore("sqlite:///{path}" + str(step))
         os._exit(0)
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from syft.core.sqlite_file import Format, opened, transaction
 from syft.dp.accounting import spent_epsilon
 from syft.dp.events import PrivacyEvent
 from syft.dp.written_events import count_of, read_event, repeated, write_event
@@ -29,17 +30,12 @@ VERSION = 1
 EVERYBODY = "everybody"
 """What `Ledger.users` and `syft dp budget` call the budget that all users share."""
 
-_APPLICATION_AT = 68  # in the header, 4 bytes, big-endian
-_PATIENCE = 10.0  # seconds for which another process may be charging
 _LONGEST_NAME, _LONGEST_TEXT = 200, 500
 _SLACK = 1 + 1e-9  # for what rounding adds to a sum of epsilons
 
 # An owner's row has kind 'user', 'nameless' (all clients without a name) or 'everybody'. `totals` has each event once
 # with how often it was released, so that a charge takes as long after a million releases as after one.
-_SCHEMA = (
-    f"PRAGMA application_id = {APPLICATION}",
-    "CREATE TABLE format (version INTEGER NOT NULL)",
-    f"INSERT INTO format VALUES ({VERSION})",  # noqa: S608 - a constant
+_TABLES = (
     """CREATE TABLE budgets (
         kind TEXT NOT NULL, name TEXT NOT NULL, epsilon REAL NOT NULL, delta REAL NOT NULL,
         PRIMARY KEY (kind, name))""",
@@ -51,6 +47,7 @@ _SCHEMA = (
         kind TEXT NOT NULL, name TEXT NOT NULL, event TEXT NOT NULL, count INTEGER NOT NULL,
         PRIMARY KEY (kind, name, event))""",
 )
+_FORMAT = Format("a ledger", APPLICATION, VERSION, _TABLES, patience=10.0)
 _ADD = """INSERT INTO totals VALUES (?, ?, ?, ?)
     ON CONFLICT (kind, name, event) DO UPDATE SET count = count + excluded.count"""
 _ALL = (EVERYBODY, "")
@@ -131,7 +128,7 @@ class Ledger:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = None if path is None else Path(path)
         self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = _opened(self.path)
+        self._connection: sqlite3.Connection | None = opened(self.path, _FORMAT)
 
     # --- what the owner says ------------------------------------------------------------------------
 
@@ -332,13 +329,8 @@ class Ledger:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._reading() as connection:
             # Taken before anything is read: of two processes, one waits until the other has charged.
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(connection):
                 yield connection
-                connection.execute("COMMIT")
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
 
 
 def _check(
@@ -381,43 +373,3 @@ def _owner(user: Any) -> tuple[str, str]:
 def _called(owner: tuple[str, str]) -> str:
     kind, name = owner
     return f"user {name!r}" if kind == "user" else "a client without a name" if kind == "nameless" else "everybody"
-
-
-def _opened(path: Path | None) -> sqlite3.Connection:
-    if path is not None:
-        _check_file(path)
-    connection = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA synchronous = FULL")  # the log is synced at every commit
-        connection.execute("BEGIN IMMEDIATE")
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for statement in _SCHEMA:
-                connection.execute(statement)
-        (version,) = connection.execute("SELECT version FROM format").fetchone()
-        if version != VERSION:
-            raise UsageError(
-                f"{path} has version {version} and this release reads version {VERSION}; use the release that wrote it"
-            )
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA journal_mode = WAL")
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, sqlite3.Error):
-            raise UsageError(
-                f"{path} cannot be used as a ledger: {error}; restore it, or choose another file"
-            ) from error
-        raise
-    return connection
-
-
-def _check_file(path: Path) -> None:
-    """Make the file, or see that it is one of ours before SQLite, which may change a file by opening it, does."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        with path.open("rb") as file:
-            header = file.read(_APPLICATION_AT + 4)
-    except OSError as error:
-        raise UsageError(f"a ledger cannot be kept in {path}: {error}; choose another file") from error
-    if header and int.from_bytes(header[_APPLICATION_AT:]) != APPLICATION:
-        raise UsageError(f"{path} belongs to another application and is left as it is; choose another file")

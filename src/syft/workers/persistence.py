@@ -8,7 +8,6 @@ transaction. One process at a time has the file; its threads share one connectio
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from syft.core.messages import ObjectId
+from syft.core.sqlite_file import Format, opened, transaction
 from syft.exceptions import LimitExceededError, SyftError, UsageError
 from syft.serde.codec import decode, encode
 from syft.serde.limits import DEFAULT_LIMITS, Limits
@@ -27,21 +27,20 @@ VERSION = 1
 
 _LOG = logging.getLogger(__name__)
 _SCHEME = "sqlite:///"
-_MAGIC = b"SQLite format 3\0"
-_APPLICATION_AT = 68  # in the header, 4 bytes, big-endian
-_PATIENCE = 5.0  # seconds for which another process may still be closing the file
 
 # An id is kept as a name and its type; `place` is the order in which ids came.
-_SCHEMA = (
-    f"PRAGMA application_id = {APPLICATION}",
-    "CREATE TABLE format (version INTEGER NOT NULL)",
-    f"INSERT INTO format VALUES ({VERSION})",  # noqa: S608 - a constant
-    """CREATE TABLE objects (
+_FORMAT = Format(
+    "objects",
+    APPLICATION,
+    VERSION,
+    (
+        """CREATE TABLE objects (
         place INTEGER PRIMARY KEY,
         kind TEXT NOT NULL CHECK (kind IN ('int', 'str')),
         name TEXT NOT NULL,
         body BLOB NOT NULL,
         UNIQUE (kind, name))""",
+    ),
 )
 _SAVE = """INSERT INTO objects (kind, name, body) VALUES (?, ?, ?)
     ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body"""
@@ -76,7 +75,7 @@ class PersistentStore:
         self.path = _path_of(url)
         self._limits = limits
         self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = _opened(self.path)
+        self._connection: sqlite3.Connection | None = opened(self.path, _FORMAT, exclusive=True)
 
     def save(self, id: ObjectId, obj: Any) -> None:
         """Keep an object, in place of one of the same id. When this returns, it is on the disk.
@@ -175,7 +174,7 @@ class PersistentStore:
         with self._lock:
             connection = self._open()
             try:
-                with _transaction(connection):
+                with transaction(connection):
                     yield connection
             except sqlite3.Error as error:
                 raise SyftError(f"{failure} in {self.path}: {error}; look after the disk and its space") from error
@@ -197,56 +196,3 @@ def _path_of(url: str) -> Path:
             f"or {_SCHEME}/data/bob.db for a path from the root"
         )
     return Path(name)
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """A connection to the file, which is new or one of ours."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        with path.open("rb") as file:
-            header = file.read(_APPLICATION_AT + 4)
-    except OSError as error:
-        raise UsageError(f"objects cannot be kept in {path}: {error}; choose another file") from error
-    # Looked at before SQLite does, which may change a file by opening it.
-    if header and (not header.startswith(_MAGIC) or int.from_bytes(header[_APPLICATION_AT:]) != APPLICATION):
-        raise UsageError(f"{path} belongs to another application and is left as it is; choose another file")
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection, path)
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-            raise UsageError(f"{path} is in use by another worker; stop that one, or choose another file") from error
-        if isinstance(error, sqlite3.Error):
-            raise UsageError(f"{path} cannot be used: {error}; restore it, or choose another file") from error
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("PRAGMA synchronous = FULL")  # the log is synced at every commit
-    # The schema is made by the plain journal, so that the header says whose file it is from its first byte on.
-    with _transaction(connection):
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for statement in _SCHEMA:
-                connection.execute(statement)
-        (version,) = connection.execute("SELECT version FROM format").fetchone()
-        if version != VERSION:
-            raise UsageError(
-                f"{path} has version {version} and this release reads version {VERSION}; "
-                "use the release that wrote it, or choose another file"
-            )
-    connection.execute("PRAGMA journal_mode = WAL")
