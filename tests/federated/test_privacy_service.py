@@ -144,7 +144,8 @@ def test_what_fails_is_charged_and_says_nothing(bob: Any, ages: Any, monkeypatch
     monkeypatch.setattr("syft.dp.queries.Bounds.total", fail)
     with pytest.raises(GetNotPermittedError, match="failed and was charged") as caught:
         sy.dp.sum(ages, lower=-1, upper=1, epsilon=0.5, user="ana")
-    assert "47" not in str(caught.value)
+    assert "47" not in str(caught.value).replace(str(ages.id_at_location), "")  # whose digits are random
+    assert "cannot add" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert sy.dp.budget(bob, "ana")["spent"] == 0.5
 
