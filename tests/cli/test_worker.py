@@ -166,7 +166,7 @@ def test_with_certificate_and_tokens(start: Start, connect: Any, tmp_path: Path)
     assert syft(tmp_path, "worker", "cert", "localhost").returncode == 0
     ana = syft(tmp_path, "worker", "token", "ana").stdout.strip()
     owner = syft(tmp_path, "worker", "token", "olga", "--role", "owner").stdout.strip()
-    torch.save(torch.tensor([4242.0]), tmp_path / "x.pt")
+    torch.save(torch.tensor([13131313.0]), tmp_path / "x.pt")
     process = start(
         "--id", "bob", "--port", "0", "--cert", "certs/syft.pem", "--key", "certs/syft.key", "--tokens", "tokens.jsonl",
         "--data", "x=x.pt#secret", "--take", "ask",
@@ -189,12 +189,12 @@ def test_with_certificate_and_tokens(start: Start, connect: Any, tmp_path: Path)
     (tmp_path / "owner.token").write_text(ana)
     refused = syft(tmp_path, *asked, "--all")
     assert refused.returncode == 2 and "only the owner" in refused.stderr
-    assert bob.request(Take((Ref(found.id),)))[0].tolist() == [4242]
+    assert bob.request(Take((Ref(found.id),)))[0].tolist() == [13131313]
     assert syft(tmp_path, "worker", "token", "ana", "--revoke").returncode == 0
     with pytest.raises(AuthenticationError, match="taken back"):
         connect(process.port, ca=ca, token=ana)
     assert process.stop() == 0
-    assert "4242" not in process.output and ana not in process.output
+    assert "13131313" not in process.output and ana not in process.output
 
 
 def test_what_an_asker_says_cannot_steer_a_terminal() -> None:
