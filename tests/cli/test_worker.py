@@ -112,7 +112,7 @@ def test_it_tells_how_it_is_on_a_second_port(start: Start, connect: Any) -> None
     found = re.search(r"status at (http://\S+)", process.output)
     assert found is not None
     bob = connect(process.port)
-    x = torch.tensor([4242.0, 1.0]).tag("#mine").send(bob)
+    x = torch.tensor([13131313.0, 1.0]).tag("#mine").send(bob)
     bob.sync()
 
     def read(path: str) -> str:
@@ -121,7 +121,7 @@ def test_it_tells_how_it_is_on_a_second_port(start: Start, connect: Any) -> None
 
     assert json.loads(read("/healthz")) == {"status": "ok", "worker": "bob"}
     status = json.loads(read("/status.json"))
-    assert "#mine" in json.dumps(status) and "4242" not in json.dumps(status)
+    assert "#mine" in json.dumps(status) and "13131313" not in json.dumps(status)
     assert "syft_sessions 1.0" in read("/metrics") and 'kind="Put"' in read("/metrics")
     assert process.stop() == 0
     del x
