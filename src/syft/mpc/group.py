@@ -48,6 +48,7 @@ class Group:
     def __init__(self, holders: Sequence[Any], provider: Any) -> None:
         self.holders, self.provider = tuple(holders), provider
         self.name = SYSTEM_RANDOM.key().hex()
+        self._beginnings = _beginnings(self.holders, provider)
         self._numbers = itertools.count()
         self.prepared = Prepared()
         for worker in (*self.holders, provider):
@@ -193,7 +194,13 @@ def group_of(holders: Sequence[Any], provider: Any) -> Group:
 def known_group(holders: Sequence[Any], provider: Any) -> Group | None:
     """The group of these holders and this provider, if there is one; see `group_of`."""
     groups: Mapping[Any, Group] = provider.__dict__.get(_GROUPS, {})
-    return groups.get(_key(holders))
+    found = groups.get(_key(holders))
+    # Who was started anew since has no keys any more.
+    return None if found is None or found._beginnings != _beginnings(holders, provider) else found
+
+
+def _beginnings(holders: Sequence[Any], provider: Any) -> list[int]:
+    return [worker.beginnings for worker in (*holders, provider)]
 
 
 def _key(holders: Sequence[Any]) -> tuple[int, ...]:

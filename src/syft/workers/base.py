@@ -71,6 +71,8 @@ class BaseWorker(WorkerRegistry, ObjectStorage, Services):
     in_process = False
     # Whether it is reached over a connection.
     is_far = False
+    beginnings = 0
+    """How often a client has begun anew at this worker: what it had there before is gone."""
     wire = _setting("_wire", "Whether every message goes through the wire codec.")
     log_msgs = _setting("_log_msgs", "Whether every received message is kept in ``msg_history``.")
     verbose = _setting("_verbose", "Whether every message sent and received is reported.")

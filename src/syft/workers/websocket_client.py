@@ -181,6 +181,7 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
         """
         resumed = self._link.connect()
         if not resumed:
+            self.beginnings += 1
             self.gradients.clear()
             self._met.clear()
             for other in self._met_by:  # they knew the session of before
@@ -386,12 +387,11 @@ class WebsocketClientWorker(AwaitableOverLink, Forgetting, BaseWorker):
 
     def list_objects_remote(self) -> str:
         """What this client sees there, one line each: ids, types, shapes and tags, never values."""
-        rows = self.ask("session", "list_objects")
         return "\n".join(
             f"{r['id']}: {r['type']}"
             + (f" {tuple(r['shape'])} {r['dtype']}" if r["shape"] is not None else "")
             + (f" {' '.join(r['tags'])}" if r["tags"] else "")
-            for r in rows
+            for r in self.ask("session", "list_objects")
         )
 
     def objects_count_remote(self) -> int:
