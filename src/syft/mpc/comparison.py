@@ -17,6 +17,7 @@ import torch
 
 from syft.core.ops import kernel
 from syft.exceptions import ProtocolStepError
+from syft.mpc.kernels import as_tensor
 from syft.mpc.material import Words
 from syft.mpc.public import Public
 from syft.mpc.service import MpcService
@@ -52,7 +53,7 @@ class Blinding:
         flips = _flips(result)
         out = self.bits.view(np.int64) ^ flips  # -1 - m where the result is 1, else m
         out -= 2 * flips if self.first else flips
-        return _tensor(out, result.shape)
+        return as_tensor(out, result.shape)
 
     def gated(self, share: torch.Tensor, public: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
         """Ring shares of what was compared where the result is 1, else of 0; once.
@@ -72,7 +73,7 @@ class Blinding:
         flips &= _flat(share)
         out += flips
         self.products = None
-        return _tensor(out, result.shape)
+        return as_tensor(out, result.shape)
 
     def release(self) -> None:
         """Let go of the strip that the bits are a part of."""
@@ -90,10 +91,6 @@ def _flips(result: torch.Tensor) -> Words:
 
 def _flat(values: torch.Tensor) -> Words:
     return values.reshape(-1).numpy()
-
-
-def _tensor(words: Words, shape: torch.Size) -> torch.Tensor:
-    return torch.from_numpy(words).reshape(shape)
 
 
 def _blinding_of(step: Any, result: torch.Tensor) -> Blinding:

@@ -29,6 +29,7 @@ from syft.core.random import SYSTEM_RANDOM
 from syft.exceptions import ProtocolStepError
 from syft.mpc import fss
 from syft.mpc.comparison import EQUAL, ORDER, Blinding, Outcome
+from syft.mpc.kernels import as_tensor, as_words
 from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Layout, Segment, Words
 from syft.mpc.service import MpcService
@@ -67,7 +68,7 @@ def compared(x: AdditiveSharingTensor, kind: str, *, gate: bool) -> Outcome:
     answers, steps = group.start("mpc.compare_fss", operands)
     blinded = np.unpackbits(group.opened(answers, additive=False).numpy(), count=x.shape.numel())
     if kind == ORDER:
-        blinded ^= _top(_flat(wire.public.tensor), width)
+        blinded ^= _top(as_words(wire.public.tensor), width)
     return Outcome(x, torch.from_numpy(blinded.view(np.bool_)).reshape(x.shape), steps, masks)
 
 
@@ -100,7 +101,7 @@ def compare(
         This holder's share of the blinded results, a bit for each element.
     """
     party = service.party(group)
-    y = _flat(public)
+    y = as_words(public)
     root, *ring, rest = party.material(number, layout_of(y.size, gate), correction)
     levels, leaf = [part.numpy().view(U64) for part in words]
     key = fss.CorrectionWords(levels, leaf)
@@ -127,7 +128,7 @@ def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kin
         The correction for the last holder, and for both the correction words of the levels and of the leaves.
     """
     (mask,) = tensors_of(masks, group)
-    r, bits = _flat(mask), _bits(width, kind)
+    r, bits = as_words(mask), _bits(width, kind)
     service.check(fss.words_bytes(r.size, bits))
     dealer, layout = service.dealer(group), layout_of(r.size, gate)
     blind = SYSTEM_RANDOM.bytes(r.size) & U8(1)
@@ -139,7 +140,7 @@ def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kin
     first, second = [tape.strip(number, fss.ROOT_BYTES * r.size).view(U64).reshape(-1, 2) for tape in dealer.tapes]
     key = _FUNCTIONS[kind].keys(_low(r, width, kind), bits, (first, second))
     shown = (correction, key.levels.view(np.int64), key.leaf.view(np.int64))
-    kept = torch.from_numpy(blinding.view(np.int64)).reshape(mask.shape)
+    kept = as_tensor(blinding, mask.shape)
     return Step(Shown(tuple([torch.from_numpy(part) for part in shown])), Masks(group, (kept,)))
 
 
@@ -159,10 +160,6 @@ def layout_of(count: int, gate: bool = False) -> Layout:
             Segment(U8, -(-count // 8)),  # the same bit, with the top bit of the mask
         ],
     )
-
-
-def _flat(values: torch.Tensor) -> Words:
-    return values.reshape(-1).numpy().view(U64)
 
 
 def _top(words: Words, width: int) -> Words:

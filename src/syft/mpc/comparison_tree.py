@@ -16,7 +16,7 @@ from syft.mpc.bit_planes import columns, dtype_of, joined, sliced
 from syft.mpc.carry_tree import CarryTree, choose, layout_of, low_bits
 from syft.mpc.comparison import ORDER, Outcome
 from syft.mpc.group import shown_by
-from syft.mpc.kernels import as_tensor
+from syft.mpc.kernels import as_tensor, as_words
 from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Words
 from syft.mpc.service import MpcService
@@ -36,7 +36,7 @@ def compared(x: AdditiveSharingTensor, kind: str, *, gate: bool) -> Outcome:
     group, width, count = x.group, x.width, x.shape.numel()
     wire = x.plain_wire(group)
     number, answer, masks = group.deal("mpc.deal_compare", wire.masks, kind, width, gate)
-    planes = sliced(_words(wire.public.tensor), width)
+    planes = sliced(as_words(wire.public.tensor), width)
     np.bitwise_not(planes, out=planes)
     top = ~planes[-1]
     leaves = _shown(low_bits(planes, kind, 1))
@@ -106,7 +106,7 @@ def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kin
         gate: whether the compared value will be multiplied with the result.
     """
     (mask,) = tensors_of(masks, group)
-    words, dtype = _words(mask), dtype_of(width)
+    words, dtype = as_words(mask), dtype_of(width)
     blind = SYSTEM_RANDOM.bytes(width // 8 * columns(words.size, width)).view(dtype)
     bits = joined(blind, words.size).astype(np.uint64)
     ring = (bits, bits * words) if gate else (bits,)
@@ -115,10 +115,6 @@ def deal_compare(service: MpcService, group: str, number: int, masks: Masks, kin
         number, layout, lambda factors: choose(sliced(words, width), blind, ring, kind, factors)
     )
     return Step(Shown((torch.from_numpy(correction),)), Masks(group, (as_tensor(bits, mask.shape),)))
-
-
-def _words(values: torch.Tensor) -> Words:
-    return values.reshape(-1).numpy().view(np.uint64)
 
 
 def _shown(planes: Words) -> torch.Tensor:

@@ -11,7 +11,7 @@ from syft.core.messages import Shown
 from syft.core.ops import Step, kernel
 from syft.encoded.bilinear import largest, product, product_shape
 from syft.encoded.moves import move, moved_shape
-from syft.mpc.kernels import as_tensor
+from syft.mpc.kernels import as_tensor, as_words
 from syft.mpc.masks import Masks, tensors_of
 from syft.mpc.material import Words, ring_elements
 from syft.mpc.service import MpcService
@@ -55,7 +55,7 @@ def deal_product(
     layout = ring_elements(product_shape(kind, spec, left[0].shape, right[0].shape).numel(), len(left) * len(right))
     service.check(8 * largest(kind, spec, left[0].shape, right[0].shape))
     products = [product(kind, spec, m, n) for m in left for n in right]
-    words = [p.reshape(-1).numpy().view(U64) for p in products]
+    words = [as_words(p) for p in products]
     return _shown(service.dealer(group).deal(number, layout, lambda _: words))
 
 
@@ -64,7 +64,7 @@ def deal_truncate(service: MpcService, group: str, number: int, masks: Masks, di
     """Share what a quotient needs of a mask r: the quotient of its low 63 bits, and its top bit as often as 2^63 holds
     the divisor. They are kept as the masks of the quotient."""
     (mask,) = tensors_of(masks, group)
-    r = mask.reshape(-1).numpy().view(U64)
+    r = as_words(mask)
     low, top = r & ~TOP, r >> U64(63)
     quotient = divided(low, divisor)
     wrap = top * U64((1 << 63) // divisor)

@@ -28,6 +28,11 @@ def as_tensor(words: Words, shape: Any) -> torch.Tensor:
     return torch.from_numpy(words.view(np.int64)).reshape(shape)
 
 
+def as_words(values: torch.Tensor) -> Words:
+    """A tensor of int64 as ring elements: uint64 in one dimension, in the same memory where that has no gaps."""
+    return values.reshape(-1).numpy().view(np.uint64)
+
+
 @kernel("mpc.mask")
 def mask(service: MpcService, group: str, number: int, share: torch.Tensor) -> Shown:
     """Show a share under this holder's share of a mask."""
@@ -79,7 +84,7 @@ def multiply(
     service.check(8 * largest(kind, spec, x_share.shape, y_share.shape))
     layout = ring_elements(product_shape(kind, spec, x_share.shape, y_share.shape).numel(), len(pairs))
     material = party.material(number, layout, correction)
-    hidden = difference(x_share, x_public) if party.first else x_share
+    hidden = _difference(x_share, x_public) if party.first else x_share
     out = product(kind, spec, x_public, y_share)
     total = out.numpy()
     total += product(kind, spec, hidden, y_public).numpy()
@@ -94,7 +99,7 @@ def _same_shape(first: torch.Tensor, *others: torch.Tensor | None) -> None:
         raise ProtocolStepError(f"all parts of a masked value have one shape, here {tuple(first.shape)}")
 
 
-def difference(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _difference(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """x - y for tensors of int64 of one shape."""
     return torch.from_numpy(np.subtract(x.numpy(), y.numpy(), out=np.empty(x.shape, np.int64)))
 

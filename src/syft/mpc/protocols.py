@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from syft.encoded.bilinear import Spec, product_shape
-from syft.mpc.comparison import EQUAL, ORDER
+from syft.mpc.comparison import EQUAL, ORDER, Outcome
 from syft.mpc.comparisons import comparison_named
 from syft.mpc.dealing import TOP, U64, divided
 from syft.mpc.group import Group, shown_by
+from syft.mpc.kernels import as_words
 from syft.mpc.public import Public
 from syft.mpc.shared import AdditiveSharingTensor, open_all
 from syft.mpc.steps import run_at
@@ -92,7 +93,7 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
     wire = x.plain_wire(group)
     number, answer, masks = group.deal("mpc.deal_truncate", wire.masks, divisor)
     offset = _HALF_RANGE // divisor  # a multiple of the divisor makes the value positive
-    opened = wire.public.tensor.reshape(-1).numpy().view(U64) + U64(offset * divisor)
+    opened = as_words(wire.public.tensor) + U64(offset * divisor)
     top = (opened >> U64(63)).view(np.int64)
     # Where the sum passes 2^63, which half of all masks lead to, the rest of 2^63 is lost: half of it is put in here.
     rest = (1 << 63) % divisor
@@ -110,17 +111,17 @@ def divide(x: AdditiveSharingTensor, divisor: int) -> AdditiveSharingTensor:
 
 def is_negative(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """1 where a shared value is below zero, else 0."""
-    return comparison_named(x.protocol, x.shares).compared(x, ORDER, gate=False).bits()
+    return _compared(x, ORDER).bits()
 
 
 def is_nonnegative(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """1 where a shared value is zero or more, else 0."""
-    return comparison_named(x.protocol, x.shares).compared(x, ORDER, gate=False).negated().bits()
+    return _compared(x, ORDER).negated().bits()
 
 
 def is_zero(x: AdditiveSharingTensor) -> AdditiveSharingTensor:
     """1 where a shared value is zero, else 0."""
-    return comparison_named(x.protocol, x.shares).compared(x, EQUAL, gate=False).bits()
+    return _compared(x, EQUAL).bits()
 
 
 def rectified(x: AdditiveSharingTensor) -> tuple[AdditiveSharingTensor, Callable[[], AdditiveSharingTensor] | None]:
@@ -128,9 +129,13 @@ def rectified(x: AdditiveSharingTensor) -> tuple[AdditiveSharingTensor, Callable
 
     The bits are made when they are asked for: only gradients need them. Without gradients there are none.
     """
-    outcome = comparison_named(x.protocol, x.shares).compared(x, ORDER, gate=True).negated()
+    outcome = _compared(x, ORDER, gate=True).negated()
     wanted = torch.is_grad_enabled()
     return outcome.gated(keep=wanted), outcome.bits if wanted else None
+
+
+def _compared(x: AdditiveSharingTensor, kind: str, *, gate: bool = False) -> Outcome:
+    return comparison_named(x.protocol, x.shares).compared(x, kind, gate=gate)
 
 
 def complement(bits: AdditiveSharingTensor) -> AdditiveSharingTensor:

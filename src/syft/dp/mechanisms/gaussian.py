@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Self
 
-import numpy as np
-import torch
-
 from syft.dp.events import ConcentratedRelease
 from syft.dp.mechanisms.discrete import discrete_gaussian
-from syft.dp.mechanisms.grid import checked, exact_to_steps, from_steps, step_exponent, steps_of, to_steps
+from syft.dp.mechanisms.grid import GridMechanism, checked, step_exponent, steps_of
 from syft.exceptions import UsageError
 
 _BITS = 20  # the standard deviation is from 2^20 to 2^21 steps of the grid
 
 
-class GaussianMechanism:
+class GaussianMechanism(GridMechanism):
     """Gaussian noise of a standard deviation of noise_multiplier times the sensitivity, on a grid.
 
     Formal guarantee: each `release` is rho-zero-concentrated differentially private with
@@ -68,20 +64,6 @@ class GaussianMechanism:
     def grid(self, dimensions: int = 1) -> int:
         """The k of the grid 2^k on which values are released."""
         return step_exponent(self.sigma, bits=_BITS)
-
-    def release(self, values: float | torch.Tensor) -> Any:
-        """Values with noise; see `LaplaceMechanism.release`."""
-        tensor = torch.as_tensor(values, dtype=torch.float64)
-        exponent = self.grid(tensor.numel())
-        steps = to_steps(tensor.detach().cpu().numpy().reshape(-1), exponent)
-        out = torch.from_numpy(from_steps(steps + self._noise(len(steps), exponent), exponent)).reshape(tensor.shape)
-        return out if isinstance(values, torch.Tensor) else float(out)
-
-    def release_exactly(self, values: Sequence[Fraction]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """As `release`, for exact numbers: float64 of shape ``(len(values),)``."""
-        exponent = self.grid(len(values))
-        steps = exact_to_steps(values, exponent)
-        return from_steps(steps + self._noise(len(steps), exponent), exponent)
 
     def _noise(self, dimensions: int, exponent: int) -> Any:
         # Rounding can add a step to the change of each value: sqrt(dimensions) to the norm.

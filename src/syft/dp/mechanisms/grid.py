@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import torch
 
 from syft.exceptions import UsageError
 
@@ -57,6 +58,41 @@ def from_steps(steps: np.ndarray[Any, Any], exponent: int) -> np.ndarray[Any, np
 def steps_of(sensitivity: float | Fraction, exponent: int) -> Fraction:
     """A sensitivity in steps, exactly."""
     return Fraction(sensitivity) / Fraction(2) ** exponent
+
+
+class GridMechanism:
+    """What mechanisms with noise on a grid have in common; they say which grid, and which noise."""
+
+    def grid(self, dimensions: int = 1) -> int:
+        """The k of the grid 2^k on which so many values are released together."""
+        raise NotImplementedError
+
+    def release(self, values: float | torch.Tensor) -> Any:
+        """Values with noise.
+
+        Args:
+            values: a number, or a tensor of any shape with real numbers. NaN counts as 0.
+
+        Returns:
+            A float, or a tensor of torch.float64: multiples of ``2**grid(values.numel())``.
+        """
+        tensor = torch.as_tensor(values, dtype=torch.float64)
+        exponent = self.grid(tensor.numel())
+        noisy = self._noisy(to_steps(tensor.detach().cpu().numpy().reshape(-1), exponent), exponent)
+        out = torch.from_numpy(noisy).reshape(tensor.shape)
+        return out if isinstance(values, torch.Tensor) else float(out)
+
+    def release_exactly(self, values: Sequence[Fraction]) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """As `release`, for exact numbers: float64 of shape ``(len(values),)``."""
+        exponent = self.grid(len(values))
+        return self._noisy(exact_to_steps(values, exponent), exponent)
+
+    def _noisy(self, steps: np.ndarray[Any, Any], exponent: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return from_steps(steps + self._noise(len(steps), exponent), exponent)
+
+    def _noise(self, dimensions: int, exponent: int) -> Any:
+        """Whole steps of the grid, for so many values that share one sensitivity."""
+        raise NotImplementedError
 
 
 def checked(**numbers: float) -> None:

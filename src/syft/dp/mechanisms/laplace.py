@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import torch
 
 from syft.dp.events import PureRelease
 from syft.dp.mechanisms.discrete import discrete_laplace
-from syft.dp.mechanisms.grid import checked, exact_to_steps, from_steps, step_exponent, steps_of, to_steps
+from syft.dp.mechanisms.grid import GridMechanism, checked, step_exponent, steps_of
 from syft.exceptions import UsageError
 
 LEAST_EPSILON, MOST_EPSILON = 1e-6, 1e6
 _SIGNIFICANT = 20  # bits of an epsilon; the rest is rounded away, to the safe side
 
 
-class LaplaceMechanism:
+class LaplaceMechanism(GridMechanism):
     """Laplace noise of scale sensitivity/epsilon (Dwork, McSherry, Nissim, Smith 2006) on a grid.
 
     Formal guarantee: each `release` is epsilon-differentially private if one person changes the values by at most
@@ -57,27 +55,6 @@ class LaplaceMechanism:
     def grid(self, dimensions: int = 1) -> int:
         """The k of the grid 2^k on which so many values are released together."""
         return step_exponent(self.scale, dimensions)
-
-    def release(self, values: float | torch.Tensor) -> Any:
-        """Values with noise.
-
-        Args:
-            values: a number, or a tensor of any shape with real numbers. NaN counts as 0.
-
-        Returns:
-            A float, or a tensor of torch.float64: multiples of ``2**grid(values.numel())``.
-        """
-        tensor = torch.as_tensor(values, dtype=torch.float64)
-        exponent = self.grid(tensor.numel())
-        steps = to_steps(tensor.detach().cpu().numpy().reshape(-1), exponent)
-        out = torch.from_numpy(from_steps(steps + self._noise(len(steps), exponent), exponent)).reshape(tensor.shape)
-        return out if isinstance(values, torch.Tensor) else float(out)
-
-    def release_exactly(self, values: Sequence[Fraction]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """As `release`, for exact numbers: float64 of shape ``(len(values),)``."""
-        exponent = self.grid(len(values))
-        steps = exact_to_steps(values, exponent)
-        return from_steps(steps + self._noise(len(steps), exponent), exponent)
 
     def release_integers(self, values: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Integers with whole noise, which is the least there can be; the sensitivity must be an integer, too.
